@@ -1,1 +1,67 @@
-fn main(){}
+//! The `curricle` command.
+
+mod analyze;
+mod build;
+mod chart;
+mod demo;
+mod import;
+mod info;
+mod run_options;
+mod sample;
+mod simulate;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Feeds model trainers: datasets, columns, and batches planned by sandboxed plugins.
+///
+/// Exit codes: 0 done; 2 wrong command line or run file; 3 data that is damaged, missing or does not fit; 4 a plugin failed; 5 the system
+/// refused (a file, a full disk); 130 interrupted; 1 anything else.
+#[derive(Debug, Parser)]
+#[command(name = "curricle", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    /// What to log to standard error: a level (`info`, `debug`) or a filter such as `curricle::plugin=debug`.
+    #[arg(long, global = true, value_name = "FILTER", default_value = "warn", env = "CURRICLE_LOG")]
+    log: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Import(import::Args),
+    Info(info::Args),
+    Analyze(analyze::Args),
+    Simulate(simulate::Args),
+    Sample(sample::Args),
+    Build(build::Args),
+    Demo(demo::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = terminal::start_log(&cli.log) {
+        eprintln!("error: {error:#}");
+        return ExitCode::from(2);
+    }
+    terminal::catch_interrupts();
+    let done = match cli.verb {
+        Verb::Import(args) => import::run(args),
+        Verb::Info(args) => info::run(args),
+        Verb::Analyze(args) => analyze::run(args),
+        Verb::Simulate(args) => simulate::run(args),
+        Verb::Sample(args) => sample::run(args),
+        Verb::Build(args) => build::run(args),
+        Verb::Demo(args) => demo::run(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if terminal::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            terminal::exit_code(&error)
+        }
+    }
+}

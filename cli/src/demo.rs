@@ -1,0 +1,214 @@
+//! `curricle demo`: the main job on text that every machine has which built this project.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+    time::Instant,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+/// Runs the main job from files on disk to batches, with nothing to download.
+///
+/// It imports the sources, READMEs and manifests in cargo's registry folder (at most 64 MiB), analyzes them, runs two policies, kills a run
+/// half way and resumes it, and checks that the batches are the same as without the break. A report and two pictures stay behind.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Folder to work in; what an earlier demo left there is replaced.
+    #[arg(long, value_name = "DIR", default_value = "demo")]
+    dir: PathBuf,
+    /// Folder of text to use instead of cargo's registry.
+    #[arg(long, value_name = "DIR")]
+    text: Option<PathBuf>,
+}
+
+const STEPS: u64 = 400;
+const DIES_AFTER: u64 = STEPS / 2 + 5;
+
+const CURRICULUM: &str = include_str!("demo/curriculum.toml");
+const MIXTURE: &str = include_str!("demo/mixture.toml");
+
+/// Everything that a demo leaves in its folder.
+const LEFT: [&str; 4] = ["corpus", "corpus.partial", "curriculum", "mixture"];
+
+pub(crate) fn run(args: Args) -> Result<()> {
+    let started = Instant::now();
+    let text = match args.text {
+        Some(folder) => folder,
+        None => registry()?,
+    };
+    fs::create_dir_all(&args.dir).with_context(|| format!("cannot make `{}`", args.dir.display()))?;
+    for left in LEFT {
+        let path = args.dir.join(left);
+        if path.exists() {
+            fs::remove_dir_all(&path).with_context(|| format!("cannot replace `{}`", path.display()))?;
+        }
+    }
+    let demo = Demo { dir: args.dir };
+    let corpus = demo.path("corpus");
+
+    say("Import text as a dataset, a byte a token, the kind of file as its domain");
+    demo.curricle(&["import", &path(&text), "--out", &corpus, "--include", "rs,md,toml", "--domain", "extension", "--max-size", "64MiB"])?;
+    say("Measure every sample with metric plugins");
+    demo.curricle(&["analyze", &corpus, "--metric", "seqlen", "--metric", "vocab-rarity"])?;
+    demo.curricle(&["info", &corpus])?;
+
+    let mut report = Report::default();
+    for (name, run_file) in [("curriculum", CURRICULUM), ("mixture", MIXTURE)] {
+        say(&format!("Plan, assemble, kill and resume: {name}"));
+        demo.try_policy(name, run_file, &mut report)?;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let file = demo.dir.join("report.md");
+    curricle::atomic::write(&file, report.text(seconds).as_bytes())?;
+    println!("\n{}", report.text(seconds));
+    println!("The report is {}, the pictures lie beside it.", file.display());
+    Ok(())
+}
+
+fn say(what: &str) {
+    println!("\n== {what}");
+}
+
+fn path(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// Where cargo keeps the sources of what it built.
+fn registry() -> Result<PathBuf> {
+    let cargo_home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
+        .context("neither CARGO_HOME nor HOME is set; name a folder of text with --text")?;
+    let sources = cargo_home.join("registry").join("src");
+    ensure!(sources.is_dir(), "`{}` does not exist; name a folder of text with --text", sources.display());
+    Ok(sources)
+}
+
+struct Demo {
+    dir: PathBuf,
+}
+
+impl Demo {
+    fn path(&self, name: &str) -> String {
+        path(&self.dir.join(name))
+    }
+
+    /// Runs this very program, as a person would, and shows the command.
+    fn spawn(&self, args: &[&str]) -> Result<ExitStatus> {
+        println!("$ curricle {}", args.join(" "));
+        let program = std::env::current_exe().context("cannot find this program's own file")?;
+        Command::new(program).args(args).status().context("cannot run this program again")
+    }
+
+    fn curricle(&self, args: &[&str]) -> Result<()> {
+        let status = self.spawn(args)?;
+        ensure!(status.success(), "`curricle {}` ended with {status}", args.join(" "));
+        Ok(())
+    }
+
+    fn try_policy(&self, name: &str, run_file: &str, report: &mut Report) -> Result<()> {
+        fs::create_dir(self.dir.join(name))?;
+        let inside = |file: &str| path(&self.dir.join(name).join(file));
+        let run = inside("curricle.toml");
+        fs::write(&run, run_file)?;
+        let picture = path(&self.dir.join(format!("{name}.svg")));
+        let steps = STEPS.to_string();
+        self.curricle(&["simulate", &run, "--steps", &steps, "--csv", &inside("draws.csv"), "--plot", &picture])?;
+
+        let range = format!("0..{STEPS}");
+        let (whole, broken) = (inside("whole.jsonl"), inside("broken.jsonl"));
+        let started = Instant::now();
+        self.curricle(&["sample", &run, "--steps", &range, "--tokens", "--out", &whole])?;
+        let seconds = started.elapsed().as_secs_f64();
+
+        let state = inside("state.json");
+        let common =
+            ["sample", &run, "--steps", &range, "--tokens", "--out", &broken, "--state", &state, "--save-every", "16"];
+        let dies_after = DIES_AFTER.to_string();
+        let status = self.spawn(&[&common[..], &["--die-after", &dies_after]].concat())?;
+        ensure!(!status.success(), "the run was to be killed after step {DIES_AFTER} and was not");
+        println!("  (killed: {status})");
+        self.curricle(&common)?;
+
+        // Split over two ranks, the same global batches.
+        let ranks = [inside("rank0.jsonl"), inside("rank1.jsonl")];
+        for (rank, out) in ranks.iter().enumerate() {
+            let rank = rank.to_string();
+            self.curricle(&["sample", &run, "--steps", &range, "--dp-rank", &rank, "--dp-world-size", "2", "--out", out])?;
+        }
+        report.add(name, read(&whole)?, read(&broken)?, [read(&ranks[0])?, read(&ranks[1])?], seconds)
+    }
+}
+
+/// Lines by step. A run that was killed has printed some steps twice: both lines must say the same.
+fn read(path: &str) -> Result<BTreeMap<u64, Value>> {
+    let mut lines = BTreeMap::new();
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read `{path}`"))?;
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line).with_context(|| format!("`{path}` holds a broken line"))?;
+        let step = line["step"].as_u64().context("a line without a step")?;
+        if let Some(earlier) = lines.insert(step, line.clone())
+            && earlier != line
+        {
+            bail!("`{path}`: step {step} was not the same before and after the break");
+        }
+    }
+    Ok(lines)
+}
+
+#[derive(Default)]
+struct Report {
+    rows: Vec<String>,
+}
+
+impl Report {
+    fn add(
+        &mut self,
+        name: &str,
+        whole: BTreeMap<u64, Value>,
+        broken: BTreeMap<u64, Value>,
+        ranks: [BTreeMap<u64, Value>; 2],
+        seconds: f64,
+    ) -> Result<()> {
+        ensure!(whole.len() as u64 == STEPS, "{name}: {} steps of {STEPS}", whole.len());
+        ensure!(whole == broken, "{name}: the resumed run gave other batches than the whole one");
+        for (step, line) in &whole {
+            let ids = |line: &Value| -> Vec<u64> {
+                let micro_batches = line["micro_batches"].as_array().into_iter().flatten();
+                micro_batches.flat_map(|m| m.get("ids").unwrap_or(m).as_array().into_iter().flatten()).filter_map(Value::as_u64).collect()
+            };
+            let halves = [ids(&ranks[0][step]), ids(&ranks[1][step])];
+            ensure!(ranks.iter().all(|rank| rank[step]["digest"] == line["digest"]), "{name}: step {step}: ranks disagree");
+            // The halves interleave by micro-batch, so they are compared as sets of the same size.
+            let (mut joined, mut all) = (halves.concat(), ids(line));
+            joined.sort_unstable();
+            all.sort_unstable();
+            ensure!(joined == all, "{name}: step {step}: two ranks do not share out the global batch");
+        }
+        let tokens: u64 = whole
+            .values()
+            .flat_map(|line| line["micro_batches"].as_array().into_iter().flatten())
+            .flat_map(|m| m["lengths"].as_array().into_iter().flatten())
+            .filter_map(Value::as_u64)
+            .sum();
+        let last = &whole[&(STEPS - 1)]["digest"];
+        self.rows.push(format!("| `{name}` | {STEPS} | {tokens} | {seconds:.2} s | {} |", last.as_str().unwrap_or_default()));
+        Ok(())
+    }
+
+    fn text(&self, seconds: f64) -> String {
+        format!(
+            "# What the demo did\n\n\
+             Each policy ran {STEPS} steps three times: whole; killed after step {DIES_AFTER} and resumed from its last saved state; and\n\
+             planned by two ranks. All three agreed in every id, token and digest.\n\n\
+             | policy | steps | tokens | whole run, process and all | digest of the last batch |\n| --- | --: | --: | --: | --- |\n{}\n\n\
+             ![what curriculum sampled](curriculum.svg)\n\n![what mixture sampled](mixture.svg)\n\n\
+             The demo took {seconds:.0} s.\n",
+            self.rows.join("\n")
+        )
+    }
+}

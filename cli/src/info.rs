@@ -1,0 +1,191 @@
+//! `curricle info`: what a file is.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use curricle::{
+    Run, SamplerState,
+    columns::{Column, ColumnKind},
+    dataset::{Dataset, Options, TokenType, View},
+    plugin,
+};
+use serde_json::{Value, json};
+
+use crate::terminal;
+
+/// Tells what a dataset, column, run file, saved state or plugin is.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  curricle info corpus                         # a dataset: a folder, .bin/.idx, .npy, .arrow, .parquet
+  curricle info tokens.bin --token-type u16 --sequence-length 2048
+  curricle info corpus/columns/seqlen.arrow    # a column
+  curricle info curricle.toml                  # a run, opened and checked
+  curricle info uniform --json                 # a plugin, by name or path")]
+pub(crate) struct Args {
+    /// What to look at.
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// Reads everything: every offset and every token.
+    #[arg(long)]
+    check: bool,
+    /// Type of the tokens of a headerless file.
+    #[arg(long, value_name = "TYPE")]
+    token_type: Option<TokenType>,
+    /// Looks at sequences of so many tokens instead of documents.
+    #[arg(long, value_name = "N")]
+    sequence_length: Option<u32>,
+    /// Column of tokens in an Arrow or Parquet file with several.
+    #[arg(long, value_name = "NAME")]
+    column: Option<String>,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: Args) -> Result<()> {
+    let extension = args.path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    let facts = match extension {
+        "toml" => of_run(&args.path)?,
+        "wasm" => of_plugin(&args.path)?,
+        "json" => of_state(&args.path)?,
+        "arrow" if Column::is_column(&args.path) => of_column(&args.path)?,
+        "" if !args.path.exists() => match plugin::find(&args.path.to_string_lossy()) {
+            Ok(path) if path.exists() => of_plugin(&path)?,
+            _ => of_dataset(&args)?,
+        },
+        _ => of_dataset(&args)?,
+    };
+    if args.json {
+        return terminal::print_json(&facts);
+    }
+    print(&facts, 0);
+    Ok(())
+}
+
+/// Prints the facts as lines of key and value.
+fn print(facts: &Value, indent: usize) {
+    let Value::Object(map) = facts else { return };
+    for (key, value) in map {
+        let key = format!("{:indent$}{}", "", key.replace('_', " "));
+        match value {
+            Value::Object(inner) if !inner.is_empty() => {
+                println!("{key}");
+                print(value, indent + 2);
+            }
+            Value::Array(items) if !items.is_empty() => {
+                let items: Vec<String> = items.iter().map(plain).collect();
+                println!("{key:<24} {}", items.join(", "));
+            }
+            Value::Object(_) | Value::Array(_) => println!("{key:<24} none"),
+            value => println!("{key:<24} {}", plain(value)),
+        }
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".into(),
+        other => other.to_string(),
+    }
+}
+
+fn of_dataset(args: &Args) -> Result<Value> {
+    let view = args.sequence_length.map_or(View::Documents, |length| View::Sequences { length, stride: length });
+    let options = Options { view, token_type: args.token_type, column: args.column.clone(), ..Options::default() };
+    let dataset = Dataset::open_with(&args.path, &options)?;
+    if args.check {
+        let bar = terminal::progress(dataset.len(), "samples", "checking");
+        dataset.verify(&|done| bar.set_position(done))?;
+        bar.finish_and_clear();
+    }
+    let columns: Vec<String> = Column::list(&dataset.columns_dir())?.into_iter().map(|(name, _)| name).collect();
+    Ok(json!({
+        "what": "dataset",
+        "format": dataset.format().name(),
+        "samples": dataset.len(),
+        "tokens": dataset.n_tokens(),
+        "token_type": dataset.token_type().name(),
+        "vocab_size": dataset.vocab_size(),
+        "fingerprint": dataset.fingerprint().to_string(),
+        "columns": columns,
+        "checked": args.check,
+    }))
+}
+
+fn of_column(path: &Path) -> Result<Value> {
+    let column = Column::open(path)?;
+    let mut facts = json!({
+        "what": "column",
+        "name": column.name(),
+        "samples": column.len(),
+        "provenance": serde_json::to_value(column.provenance())?,
+    });
+    facts["kind"] = match column.kind() {
+        ColumnKind::Number => "number".into(),
+        ColumnKind::Category => "category".into(),
+    };
+    if let Some(categories) = column.categories() {
+        facts["categories"] = categories.iter().map(|(name, n)| (name.clone(), json!(n))).collect::<serde_json::Map<_, _>>().into();
+    } else {
+        facts["min"] = json!(column.min());
+        facts["max"] = json!(column.max());
+        let quantiles: Result<serde_json::Map<_, _>> =
+            [0.1, 0.25, 0.5, 0.75, 0.9, 0.99].iter().map(|q| Ok((q.to_string(), json!(column.quantile(*q)?)))).collect();
+        facts["quantiles"] = quantiles?.into();
+    }
+    Ok(facts)
+}
+
+fn of_run(path: &Path) -> Result<Value> {
+    let run = Run::load(path)?;
+    let shape = run.shape();
+    let description = run.policy().description();
+    Ok(json!({
+        "what": "run",
+        "seed": run.config().seed,
+        "samples": run.dataset().len(),
+        "tokens": run.dataset().n_tokens(),
+        "fingerprint": run.dataset().fingerprint().to_string(),
+        "columns": run.columns().iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "policy": format!("{} {}: {}", description.name, description.version, description.summary),
+        "pacing": run.config().pacing.keys().collect::<Vec<_>>(),
+        "global_batch_size": shape.global(),
+        "micro_batch_size": shape.micro_batch(),
+        "gradient_accumulation_steps": shape.accumulation(),
+        "dp_world_size": shape.dp_world_size(),
+        "dp_rank": shape.dp_rank(),
+    }))
+}
+
+fn of_state(path: &Path) -> Result<Value> {
+    let state = SamplerState::load(path)?;
+    Ok(json!({
+        "what": "state",
+        "next_step": state.step(),
+        "consumed_samples": state.consumed_samples(),
+        "consumed_tokens": state.consumed_tokens(),
+        "identity": serde_json::to_value(state.identity())?,
+    }))
+}
+
+fn of_plugin(path: &Path) -> Result<Value> {
+    let seen = plugin::inspect(path)?;
+    let schema = match seen.description.config_schema.as_str() {
+        "" => Value::Null,
+        text => serde_json::from_str(text).context("its configuration schema is no JSON")?,
+    };
+    Ok(json!({
+        "what": "plugin",
+        "path": path.display().to_string(),
+        "world": seen.kind.world(),
+        "name": seen.description.name,
+        "version": seen.description.version,
+        "summary": seen.description.summary,
+        "imports": seen.imports,
+        "exports": seen.exports,
+        "bytes": seen.size,
+        "sha256": seen.sha256,
+        "config_schema": schema,
+    }))
+}

@@ -1,0 +1,196 @@
+//! `curricle sample`: the batches of a run, as a program reads them.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, BufWriter, Write},
+    ops::Range,
+    path::PathBuf,
+};
+
+use anyhow::{Context, Result, bail};
+use curricle::{Run, Sampler, SamplerState, batch::Batch};
+use serde_json::{Value, json};
+
+use crate::{run_options::RunOptions, terminal};
+
+/// Prints the batches of one rank as JSON lines.
+///
+/// Each line has `step`, `dp_rank`, `dp_world_size`, `micro_batches` (lists of sample ids), `annotations` and the `digest` of the global
+/// batch, which is the same on every rank. With --tokens the batches are assembled as a trainer would get them, and each micro-batch comes
+/// with its shape, lengths, column values and a checksum of its tokens.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  curricle sample curricle.toml --steps 0..3
+  curricle sample curricle.toml --steps 1000..1010 --dp-rank 3 --dp-world-size 8
+  curricle sample curricle.toml --steps 0..100 --tokens --state state.json --save-every 10   # goes on after a kill")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    run: RunOptions,
+    /// Steps to print, the end not included: `A..B`.
+    #[arg(long, value_parser = parse_range, value_name = "A..B", default_value = "0..1")]
+    steps: Range<u64>,
+    /// Rank to print instead of the run file's.
+    #[arg(long, requires = "dp_world_size", value_name = "R")]
+    dp_rank: Option<u32>,
+    /// Number of ranks instead of the run file's.
+    #[arg(long, value_name = "W")]
+    dp_world_size: Option<u32>,
+    /// Assembles the tokens too, on the prefetching thread.
+    #[arg(long)]
+    tokens: bool,
+    /// Saves the state here at the end, and goes on from it if it exists.
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    state: Option<PathBuf>,
+    /// Saves the state after every N steps too.
+    #[arg(long, value_name = "N", requires = "state")]
+    save_every: Option<u64>,
+    /// Appends the lines to a file instead of printing them; they are on disk before the state that comes after them.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Kills this process, as hard as the system can, after a step: to try out resuming.
+    #[arg(long, value_name = "STEP", hide = true)]
+    die_after: Option<u64>,
+}
+
+fn parse_range(text: &str) -> Result<Range<u64>, String> {
+    let parsed = text.split_once("..").and_then(|(a, b)| Some(a.trim().parse().ok()?..b.trim().parse().ok()?));
+    match parsed {
+        Some(range) if range.start <= range.end => Ok(range),
+        _ => Err(format!("`{text}` is no range of steps; write `0..100` for the first hundred")),
+    }
+}
+
+pub(crate) fn run(args: Args) -> Result<()> {
+    let mut run = args.run.open()?;
+    if let Some(world) = args.dp_world_size {
+        run = run.with_rank(args.dp_rank.unwrap_or(0), world)?;
+    }
+    let mut state = args.run.state()?;
+    if let Some(path) = args.state.as_ref().filter(|path| path.exists()) {
+        state = Some(SamplerState::load(path)?);
+    }
+    let first = state.as_ref().map_or(0, SamplerState::step);
+    if first > args.steps.start && args.state.is_none() {
+        bail!("the state stands at step {first}, past the first step asked for ({})", args.steps.start);
+    }
+    let out: Box<dyn Write> = match &args.out {
+        Some(path) => {
+            Box::new(OpenOptions::new().create(true).append(true).open(path).with_context(|| format!("cannot open `{}`", path.display()))?)
+        }
+        None => Box::new(io::stdout().lock()),
+    };
+    let mut out = BufWriter::new(out);
+    if args.tokens {
+        print_batches(&args, &run, state.as_ref(), &mut out)?;
+    } else {
+        print_plans(&args, &run, state.as_ref(), &mut out)?;
+    }
+    out.flush()?;
+    if terminal::interrupted() {
+        return Err(curricle::Error::Interrupted {
+            doing: "sampling".into(),
+            remedy: if args.state.is_some() { "run the same command again to go on" } else { "name a --state to be able to go on" }.into(),
+        }
+        .into());
+    }
+    Ok(())
+}
+
+/// Whether the state is due after `step`.
+fn due(args: &Args, step: u64) -> bool {
+    args.save_every.is_some_and(|n| n > 0 && (step + 1).is_multiple_of(n))
+}
+
+/// Dies where `--die-after` says. What was printed is let out first, so that the lines are seen twice after the resume.
+fn die(args: &Args, step: u64, out: &mut impl Write) -> Result<()> {
+    if args.die_after == Some(step) {
+        out.flush()?;
+        let id = std::process::id().to_string();
+        std::process::Command::new("kill").args(["-KILL", &id]).status().context("cannot run `kill`")?;
+    }
+    Ok(())
+}
+
+/// Lines first, then the state that says they are there.
+fn save(args: &Args, state: &SamplerState, out: &mut impl Write) -> Result<()> {
+    out.flush()?;
+    if let Some(path) = &args.state {
+        state.save(path)?;
+    }
+    Ok(())
+}
+
+fn print_plans(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut impl Write) -> Result<()> {
+    let mut planner = match state {
+        Some(state) => run.planner_at(state)?,
+        None => run.planner()?,
+    };
+    while planner.state().step() < args.steps.end && !terminal::interrupted() {
+        let Some(planned) = planner.plan()? else { break };
+        if args.steps.contains(&planned.step) {
+            let ids = planned.plan.ids();
+            let micro_batches: Vec<&[u64]> = run.shape().micro_batches().filter_map(|places| ids.get(places)).collect();
+            line(run, planned.step, &planned.digest.to_string(), planned.plan.annotations(), json!(micro_batches), out)?;
+        }
+        if due(args, planned.step) {
+            save(args, &planner.state(), out)?;
+        }
+        die(args, planned.step, out)?;
+    }
+    save(args, &planner.state(), out)
+}
+
+fn print_batches(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut impl Write) -> Result<()> {
+    let mut sampler = match state {
+        Some(state) => Sampler::resume(run, state)?,
+        None => Sampler::start(run)?,
+    };
+    while sampler.state().step() < args.steps.end && !terminal::interrupted() {
+        let Some(batch) = sampler.next_batch()? else { break };
+        if args.steps.contains(&batch.step) {
+            line(run, batch.step, &batch.digest.to_string(), &batch.annotations, described(&batch), out)?;
+        }
+        if due(args, batch.step) {
+            save(args, &sampler.state(), out)?;
+        }
+        die(args, batch.step, out)?;
+    }
+    save(args, &sampler.state(), out)
+}
+
+fn line(
+    run: &Run,
+    step: u64,
+    digest: &str,
+    annotations: &[(String, f64)],
+    micro_batches: Value,
+    out: &mut impl Write,
+) -> Result<()> {
+    let annotations: serde_json::Map<String, Value> = annotations.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    let line = json!({
+        "step": step,
+        "dp_rank": run.shape().dp_rank(),
+        "dp_world_size": run.shape().dp_world_size(),
+        "micro_batches": micro_batches,
+        "annotations": annotations,
+        "digest": digest,
+    });
+    writeln!(out, "{line}")?;
+    Ok(())
+}
+
+fn described(batch: &Batch) -> Value {
+    let micro_batch = |m: &curricle::batch::MicroBatch| {
+        let values: serde_json::Map<String, Value> =
+            batch.value_names.iter().zip(&m.values).map(|(name, values)| (name.clone(), json!(values))).collect();
+        json!({
+            "ids": m.ids,
+            "lengths": m.lengths,
+            "shape": m.shape,
+            "token_type": m.tokens.token_type().name(),
+            "tokens_checksum": m.tokens.checksum(),
+            "values": values,
+        })
+    };
+    batch.micro_batches.iter().map(micro_batch).collect()
+}

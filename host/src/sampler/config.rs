@@ -1,0 +1,304 @@
+//! The run file as written: `curricle.toml`, field by field. What it means is decided in [`Run`](super::Run).
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use crate::{Error, Result, batch::Overlong, dataset::TokenType, plugin::Limits};
+
+/// A run file, parsed and not yet checked against the data. Paths in it are relative to [`RunConfig::folder`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct RunConfig {
+    /// Seed of every random order in the run. Required: a run without one could not be repeated.
+    pub seed: u64,
+    /// Steps after which the run ends; without it the policy decides, and most never end.
+    #[serde(default)]
+    pub steps: Option<u64>,
+    /// Global batches that are planned and assembled ahead of the trainer; 0 does all in the trainer's thread. No result depends on it.
+    #[serde(default = "default_prefetch")]
+    pub prefetch: usize,
+    /// Where the samples come from.
+    pub dataset: DatasetConfig,
+    /// Columns that policy and trainer may use: name to file. Those that `curricle import` and `curricle analyze` keep beside the dataset
+    /// are there without being named.
+    #[serde(default)]
+    pub columns: BTreeMap<String, PathBuf>,
+    /// Shape and layout of batches.
+    pub batch: BatchConfig,
+    /// The policy.
+    pub policy: PluginConfig,
+    /// Pacing functions by name.
+    #[serde(default)]
+    pub pacing: BTreeMap<String, PacingConfig>,
+    /// Folder that relative paths start from: the run file's.
+    #[serde(skip)]
+    pub folder: PathBuf,
+    /// The text and its path, to point into in errors.
+    #[serde(skip)]
+    pub(crate) source: SourceText,
+}
+
+fn default_prefetch() -> usize {
+    2
+}
+
+/// `[dataset]`: where the samples come from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct DatasetConfig {
+    /// A folder made by `curricle import`, the prefix of a `.bin`/`.idx` pair, or a `.npy`, `.arrow`, `.parquet` or headerless file.
+    pub path: Spanned<PathBuf>,
+    /// Makes samples of a fixed number of tokens over the concatenation of the documents; without it each document is a sample.
+    #[serde(default)]
+    pub sequence_length: Option<u32>,
+    /// Tokens from the start of one such sequence to the start of the next; `sequence-length` if left out.
+    #[serde(default)]
+    pub stride: Option<u32>,
+    /// Type of the tokens of a headerless file.
+    #[serde(default)]
+    pub token_type: Option<TokenType>,
+    /// Column of tokens in an Arrow or Parquet file with several.
+    #[serde(default)]
+    pub column: Option<String>,
+    /// Token that ends each document of a flat file.
+    #[serde(default)]
+    pub document_end: Option<u64>,
+    /// Number of token ids; one at or above it is an error. What `curricle import` recorded, if left out.
+    #[serde(default)]
+    pub vocab_size: Option<u64>,
+}
+
+/// `[batch]`: shape and layout.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BatchConfig {
+    /// Samples of one step, over all ranks and micro-batches.
+    pub global_batch_size: Spanned<u32>,
+    /// Samples of one forward pass on one rank. Left out, it follows from `gradient-accumulation-steps`, which is then 1 if left out too.
+    #[serde(default)]
+    pub micro_batch_size: Option<u32>,
+    /// Forward passes of one rank per step. Left out, it follows from `micro-batch-size`.
+    #[serde(default)]
+    pub gradient_accumulation_steps: Option<u32>,
+    /// Data-parallel rank that this process serves, 0 ≤ rank < `dp-world-size`. Tensor- and pipeline-parallel ranks of one model replica
+    /// share it.
+    #[serde(default)]
+    pub dp_rank: u32,
+    /// Number of data-parallel ranks.
+    #[serde(default = "one")]
+    pub dp_world_size: u32,
+    /// How the tokens of a micro-batch lie in memory.
+    #[serde(default)]
+    pub layout: Layout,
+    /// `padded` only: tokens of every row; the longest sample of the micro-batch if left out.
+    #[serde(default)]
+    pub pad_to: Option<u32>,
+    /// `padded` and `rows` only: the token that fills up.
+    #[serde(default)]
+    pub pad_token: u64,
+    /// `rows` only: tokens of every row.
+    #[serde(default)]
+    pub row_length: Option<u32>,
+    /// `rows` only: the packer that puts samples into rows.
+    #[serde(default)]
+    pub packer: Option<PluginConfig>,
+    /// What happens to a sample longer than its row.
+    #[serde(default)]
+    pub overlong: Overlong,
+    /// Columns whose values come with each batch.
+    #[serde(default)]
+    pub values: Vec<String>,
+    /// Whether consumed tokens are counted, for the policy and the state. Free for sequences of a fixed length; documents cost the reading
+    /// of every length of the global batch on every rank, about 10 ns each.
+    #[serde(default = "yes")]
+    pub count_tokens: bool,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How the tokens of a micro-batch lie in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// End to end, with the offsets of the samples: what variable-length attention kernels take.
+    #[default]
+    Packed,
+    /// One sample a row, filled up.
+    Padded,
+    /// Several samples a row of fixed length, arranged by a packer and filled up.
+    Rows,
+}
+
+/// A plugin and what it is given: `[policy]`, `[batch.packer]`, `[pacing.NAME]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PluginConfig {
+    /// Name of a built-in plugin, or path of a `.wasm` file.
+    pub plugin: Spanned<String>,
+    /// SHA-256 that the file must have, in hex; any if left out.
+    #[serde(default)]
+    pub sha256: Option<String>,
+    /// Its configuration, checked against its own schema.
+    #[serde(default)]
+    pub config: toml::Table,
+    /// What it may use up.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+impl PluginConfig {
+    /// The configuration as the JSON object that the plugin gets.
+    pub(crate) fn config_json(&self, place: &str) -> Result<serde_json::Value> {
+        to_json(&toml::Value::Table(self.config.clone()), place)
+    }
+}
+
+/// `[pacing.NAME]`: a built-in curve or a plugin.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum PacingConfig {
+    /// From `min` to `max` in equal increments.
+    Linear {
+        /// Difficulty at the start.
+        min: f64,
+        /// Difficulty at the end.
+        max: f64,
+        /// Steps in between.
+        steps: u64,
+        /// Difficulties are multiples of it.
+        #[serde(default)]
+        quantum: Option<f64>,
+        /// What the first global batch counts as.
+        #[serde(default, rename = "first-step")]
+        first_step: u64,
+    },
+    /// Fast at first, then slower: a root of the elapsed fraction.
+    Root {
+        /// Difficulty at the start.
+        min: f64,
+        /// Difficulty at the end.
+        max: f64,
+        /// Steps in between.
+        steps: u64,
+        /// 2 is the square root.
+        #[serde(default = "two")]
+        degree: f64,
+        /// Difficulties are multiples of it.
+        #[serde(default)]
+        quantum: Option<f64>,
+        /// What the first global batch counts as.
+        #[serde(default, rename = "first-step")]
+        first_step: u64,
+    },
+    /// Levels.
+    Discrete {
+        /// The levels, one more than `until`.
+        difficulty: Vec<f64>,
+        /// Last step of each level but the last.
+        until: Vec<u64>,
+        /// What the first global batch counts as.
+        #[serde(default, rename = "first-step")]
+        first_step: u64,
+    },
+    /// A plugin of the `pacing` world.
+    Plugin(PluginConfig),
+}
+
+fn two() -> f64 {
+    2.0
+}
+
+impl RunConfig {
+    /// Reads a run file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::Config`] with line and column if it is wrong.
+    pub fn load(path: impl AsRef<Path>) -> Result<RunConfig> {
+        let path = path.as_ref();
+        let text = fs::read_to_string(path).map_err(Error::io("read the run file", path))?;
+        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        RunConfig::parse(&text, &path.display().to_string(), folder)
+    }
+
+    /// Parses the text of a run file. `name` stands for it in errors; relative paths in it start from `folder`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with line and column: bad TOML, an unknown key, a missing key, a value of the wrong type.
+    pub fn parse(text: &str, name: &str, folder: impl Into<PathBuf>) -> Result<RunConfig> {
+        let source = SourceText { name: name.to_owned(), text: text.to_owned() };
+        match toml::from_str::<RunConfig>(text) {
+            Ok(config) => Ok(RunConfig { folder: folder.into(), source, ..config }),
+            Err(e) => {
+                let place = e.span().map_or_else(|| name.to_owned(), |span| source.place(span.start));
+                Err(Error::config(place, e.message().replace('\n', ", "), "correct the run file"))
+            }
+        }
+    }
+
+    /// A path of the run file, relative to its folder.
+    pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// `file:line:column` of a value, for errors.
+    pub(crate) fn place<T>(&self, value: &Spanned<T>) -> String {
+        self.source.place(value.span().start)
+    }
+}
+
+/// A run file's name and text.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SourceText {
+    name: String,
+    text: String,
+}
+
+impl SourceText {
+    /// `file:line:column` of a byte, both counted from 1.
+    fn place(&self, byte: usize) -> String {
+        let before = self.text.get(..byte).unwrap_or(&self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        format!("{}:{line}:{column}", self.name)
+    }
+}
+
+/// TOML to JSON. TOML's dates have no counterpart, JSON's numbers no infinities.
+fn to_json(value: &toml::Value, place: &str) -> Result<serde_json::Value> {
+    use serde_json::Value as Json;
+    Ok(match value {
+        toml::Value::String(s) => Json::from(s.as_str()),
+        toml::Value::Integer(i) => Json::from(*i),
+        toml::Value::Boolean(b) => Json::from(*b),
+        toml::Value::Float(f) if f.is_finite() => Json::from(*f),
+        toml::Value::Float(f) => {
+            return Err(Error::config(place, format!("{f} has no form in JSON, which plugins read"), "give a finite number"));
+        }
+        toml::Value::Datetime(d) => {
+            return Err(Error::config(place, format!("the date {d} has no form in JSON, which plugins read"), "write it as a string"));
+        }
+        toml::Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(i, item)| to_json(item, &format!("{place}[{i}]")))
+            .collect::<Result<Vec<_>>>()
+            .map(Json::from)?,
+        toml::Value::Table(table) => table
+            .iter()
+            .map(|(key, item)| Ok((key.clone(), to_json(item, &format!("{place}.{key}"))?)))
+            .collect::<Result<serde_json::Map<_, _>>>()
+            .map(Json::from)?,
+    })
+}

@@ -1,0 +1,95 @@
+//! What does the trainer hold? The run file, the step loop, the state.
+
+mod config;
+mod run;
+mod planner;
+mod prefetch;
+mod state;
+
+use std::sync::Arc;
+
+pub use self::{
+    config::{BatchConfig, DatasetConfig, Layout, PacingConfig, PluginConfig, RunConfig},
+    planner::{Planned, Planner},
+    run::Run,
+    state::{Identity, STATE_VERSION, SamplerState},
+};
+use self::{
+    prefetch::{Prefetch, Worker},
+    state::Progress,
+};
+use crate::{Result, batch::Batch};
+
+/// What a trainer holds: hands out this rank's batches, step by step, and knows where it stands.
+///
+/// Planning and assembly run ahead on a thread of their own, as far as the run file's `prefetch` says; the state is always that of the last
+/// batch handed out.
+///
+/// # Examples
+/// ```no_run
+/// use curricle::{Run, Sampler, SamplerState};
+///
+/// # fn main() -> curricle::Result<()> {
+/// let run = Run::load("curricle.toml")?;
+/// let mut sampler = Sampler::start(&run)?;
+/// while let Some(batch) = sampler.next_batch()? {
+///     for micro_batch in &batch.micro_batches {
+///         // forward and backward over micro_batch.tokens, cut at micro_batch.offsets()
+///     }
+///     if batch.step % 1000 == 999 {
+///         sampler.state().save("state.json")?;
+///     }
+/// }
+/// // Another day, with another number of ranks:
+/// let mut sampler = Sampler::resume(&Run::load("curricle.toml")?, &SamplerState::load("state.json")?)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Sampler {
+    prefetch: Prefetch,
+    given_out: Arc<Progress>,
+    identity: Arc<Identity>,
+}
+
+impl Sampler {
+    /// Starts a run at step 0.
+    ///
+    /// # Errors
+    /// [`Error::Plugin`](crate::Error::Plugin) if a plugin refuses its configuration or fails.
+    pub fn start(run: &Run) -> Result<Sampler> {
+        Sampler::with(run, run.planner()?)
+    }
+
+    /// Goes on where `state` stands. Ranks, micro-batches, layout and prefetch may have changed.
+    ///
+    /// # Errors
+    /// [`Error::State`](crate::Error::State) if the state belongs to another run, [`Error::Plugin`](crate::Error::Plugin) if a plugin fails.
+    pub fn resume(run: &Run, state: &SamplerState) -> Result<Sampler> {
+        Sampler::with(run, run.planner_at(state)?)
+    }
+
+    fn with(run: &Run, planner: Planner) -> Result<Sampler> {
+        let SamplerState { progress, identity } = planner.state();
+        let value_names = run.config.batch.values.iter().cloned().collect();
+        let worker = Worker::new(planner, run.assembler()?, value_names);
+        Ok(Sampler { prefetch: Prefetch::start(worker, run.config.prefetch), given_out: progress, identity })
+    }
+
+    /// This rank's part of the next global batch; `None` when the run is over.
+    ///
+    /// # Errors
+    /// Whatever planning or assembling this batch failed with; batches before it were handed out. After an error or the end the same comes
+    /// again.
+    pub fn next_batch(&mut self) -> Result<Option<Batch>> {
+        Ok(self.prefetch.next()?.map(|(batch, progress)| {
+            self.given_out = progress;
+            batch
+        }))
+    }
+
+    /// State as of the last batch that [`next_batch`](Sampler::next_batch) returned.
+    pub fn state(&self) -> SamplerState {
+        SamplerState { progress: self.given_out.clone(), identity: self.identity.clone() }
+    }
+}

@@ -1,0 +1,175 @@
+//! The step loop without tokens: policy → plan, once per global batch.
+
+use std::sync::Arc;
+
+use super::{
+    run::Run,
+    state::{Identity, Progress, SamplerState},
+};
+use crate::{
+    Result,
+    batch::{Digest, Plan},
+    dataset::Dataset,
+    plugin::{Context, Filled, Policy, Step},
+    streams::Streams,
+};
+
+/// Plans the global batches of a run, one after another. Every rank that plans gets the same; no token is read.
+#[derive(Debug)]
+pub struct Planner {
+    policy: Policy,
+    dataset: Dataset,
+    seed: u64,
+    size: u32,
+    last_step: Option<u64>,
+    count_tokens: bool,
+    lengths: Vec<u32>,
+    progress: Arc<Progress>,
+    identity: Arc<Identity>,
+    stateful: bool,
+}
+
+/// One global batch, planned.
+#[derive(Debug)]
+pub struct Planned {
+    /// Number of the global batch, from 0.
+    pub step: u64,
+    /// The ids, in the global order, and what the policy said about them.
+    pub plan: Plan,
+    /// Identity of the global batch.
+    pub digest: Digest,
+    /// Where the run stands with this batch given out.
+    pub(crate) progress: Arc<Progress>,
+}
+
+impl Run {
+    /// Starts planning at step 0.
+    ///
+    /// # Errors
+    /// [`Error::Plugin`](crate::Error::Plugin) if the policy refuses its configuration or fails.
+    pub fn planner(&self) -> Result<Planner> {
+        Planner::start(self, None)
+    }
+
+    /// Starts planning where `state` stands.
+    ///
+    /// # Errors
+    /// [`Error::State`](crate::Error::State) if the state belongs to another run, [`Error::Plugin`](crate::Error::Plugin) if the policy
+    /// refuses it or fails.
+    pub fn planner_at(&self, state: &SamplerState) -> Result<Planner> {
+        Planner::start(self, Some(state))
+    }
+}
+
+impl Planner {
+    fn start(run: &Run, state: Option<&SamplerState>) -> Result<Planner> {
+        let count_tokens = run.config.batch.count_tokens;
+        let progress = match state {
+            Some(state) => {
+                state.check(&run.identity)?;
+                let mut progress = (*state.progress).clone();
+                if !count_tokens {
+                    progress.consumed_tokens = None;
+                }
+                progress
+            }
+            None => Progress {
+                step: 0,
+                consumed_samples: 0,
+                consumed_tokens: count_tokens.then_some(0),
+                streams: Vec::new(),
+                policy: None,
+            },
+        };
+        let mut streams = Streams::new(run.columns.clone(), run.config.seed);
+        streams.restore(progress.streams.clone())?;
+        let context = Context { columns: run.columns.clone(), streams, pacings: run.pacings()? };
+        let policy = run.policy.start(context, progress.policy.as_deref())?;
+        Ok(Planner {
+            policy,
+            dataset: run.dataset.clone(),
+            seed: run.config.seed,
+            size: run.shape.global(),
+            last_step: run.config.steps,
+            count_tokens,
+            lengths: Vec::new(),
+            progress: Arc::new(progress),
+            identity: Arc::new(run.identity.clone()),
+            stateful: run.policy.is_stateful(),
+        })
+    }
+
+    /// Plans the next global batch; `None` when the run file's `steps` are done or the policy is exhausted.
+    ///
+    /// # Errors
+    /// [`Error::Plugin`](crate::Error::Plugin) if the policy fails. The planner is then of no further use; the last state is.
+    pub fn plan(&mut self) -> Result<Option<Planned>> {
+        self.plan_into(Plan::new(self.size))
+    }
+
+    /// As [`plan`](Planner::plan), with the memory of an earlier plan.
+    ///
+    /// # Errors
+    /// As [`plan`](Planner::plan).
+    pub fn plan_into(&mut self, mut plan: Plan) -> Result<Option<Planned>> {
+        let step = self.progress.step;
+        if self.last_step.is_some_and(|last| step >= last) {
+            return Ok(None);
+        }
+        plan.reset(self.size);
+        let place = Step {
+            index: step,
+            consumed_samples: self.progress.consumed_samples,
+            consumed_tokens: self.progress.consumed_tokens,
+        };
+        match self.policy.fill(place, &mut plan)? {
+            Filled::Batch => {}
+            Filled::Exhausted => {
+                tracing::info!(step, "the policy is exhausted: the run ends");
+                return Ok(None);
+            }
+        }
+        plan.finish(self.seed, step);
+        let digest = plan.digest(step);
+        tracing::debug!(step, digest = %digest, draws = plan.draws().len(), "planned");
+
+        let consumed_tokens = match self.progress.consumed_tokens {
+            Some(before) if self.count_tokens => Some(before.saturating_add(self.n_tokens(&plan)?)),
+            _ => None,
+        };
+        self.progress = Arc::new(Progress {
+            step: step + 1,
+            consumed_samples: self.progress.consumed_samples.saturating_add(u64::from(self.size)),
+            consumed_tokens,
+            streams: self.policy.streams().state(),
+            policy: if self.stateful { Some(self.policy.save()?) } else { None },
+        });
+        Ok(Some(Planned { step, plan, digest, progress: self.progress.clone() }))
+    }
+
+    /// State as of the last batch that was planned.
+    pub fn state(&self) -> SamplerState {
+        SamplerState { progress: self.progress.clone(), identity: self.identity.clone() }
+    }
+
+    /// Name and length of each stream that the policy opened, by its number in [`Draw`](crate::batch::Draw).
+    pub fn streams(&self) -> &Streams {
+        self.policy.streams()
+    }
+
+    /// Fuel that the policy used for the last step, in wasmtime's units: the same on every machine.
+    pub fn fuel_used(&self) -> u64 {
+        self.policy.fuel_used()
+    }
+
+    /// Tokens of a finished plan, after truncation and without padding.
+    fn n_tokens(&mut self, plan: &Plan) -> Result<u64> {
+        let longest = plan.truncation().unwrap_or(u32::MAX);
+        if let Some(length) = self.dataset.fixed_len() {
+            return Ok(u64::from(length.min(longest)) * plan.ids().len() as u64);
+        }
+        self.lengths.clear();
+        self.dataset.sample_lens(plan.ids(), &mut self.lengths)?;
+        Ok(self.lengths.iter().map(|&n| u64::from(n.min(longest))).sum())
+    }
+}

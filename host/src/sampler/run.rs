@@ -1,0 +1,338 @@
+//! The run file as meant: dataset and columns opened, batch shape resolved, plugins compiled.
+
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
+
+use serde_json::json;
+
+use super::{
+    config::{Layout, PacingConfig, PluginConfig, RunConfig},
+    state::Identity,
+};
+use crate::{
+    Error, Result,
+    batch::{Arrangement, Assembler, Pack, Pool, Shape},
+    columns::{Column, Columns},
+    dataset::{self, Dataset, View},
+    pacing::{Curve, Pacing},
+    plugin::{self, Packer, PackerPlugin, PacingPlugin, PolicyPlugin},
+};
+
+/// A run that is ready to start: everything opened, checked and compiled, nothing drawn yet.
+pub struct Run {
+    pub(crate) config: RunConfig,
+    pub(crate) dataset: Dataset,
+    pub(crate) columns: Arc<Columns>,
+    pub(crate) shape: Shape,
+    pub(crate) policy: PolicyPlugin,
+    pub(crate) pacings: BTreeMap<String, Source>,
+    pub(crate) identity: Identity,
+    arrangement: Arrangement,
+    packer: Option<PackerPlugin>,
+    values: Vec<Column>,
+}
+
+/// Where a pacing function comes from.
+pub(crate) enum Source {
+    Curve(Pacing),
+    Plugin(Box<PacingPlugin>),
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("dataset", &self.dataset).field("shape", &self.shape).finish_non_exhaustive()
+    }
+}
+
+impl Run {
+    /// Reads a run file and opens all it names.
+    ///
+    /// # Errors
+    /// As [`RunConfig::load`] and [`Run::open`].
+    pub fn load(path: impl AsRef<Path>) -> Result<Run> {
+        Run::open(RunConfig::load(path)?)
+    }
+
+    /// Opens all that a run file names: dataset, columns, plugins.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for what does not fit together, [`Error::Dataset`] and [`Error::Column`] for files, [`Error::Plugin`] for plugins.
+    pub fn open(config: RunConfig) -> Result<Run> {
+        let dataset = open_dataset(&config)?;
+        let columns = Arc::new(open_columns(&config, &dataset)?);
+        let batch = &config.batch;
+        let shape = Shape::resolve(
+            *batch.global_batch_size.get_ref(),
+            batch.micro_batch_size,
+            batch.gradient_accumulation_steps,
+            batch.dp_rank,
+            batch.dp_world_size,
+            &config.place(&batch.global_batch_size),
+        )?;
+        let arrangement = arrangement(&config)?;
+        let values = batch.values.iter().map(|name| columns.get(name).cloned()).collect::<Result<_>>()?;
+
+        let policy = load(&config, &config.policy, "policy", PolicyPlugin::load)?;
+        let packer = batch.packer.as_ref().map(|p| load(&config, p, "batch.packer", PackerPlugin::load)).transpose()?;
+        let mut pacings = BTreeMap::new();
+        for (name, pacing) in &config.pacing {
+            pacings.insert(name.clone(), open_pacing(&config, name, pacing)?);
+        }
+        let identity = identify(&config, &dataset, &columns, &policy, &pacings)?;
+        Ok(Run { config, dataset, columns, shape, policy, pacings, identity, arrangement, packer, values })
+    }
+
+    /// The run file.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// The samples.
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// The columns that policy and trainer may use.
+    pub fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// How global batches are divided.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &PolicyPlugin {
+        &self.policy
+    }
+
+    /// Serves another rank, of another number of ranks. The global order does not depend on it.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the global batch cannot be divided so.
+    pub fn with_rank(mut self, dp_rank: u32, dp_world_size: u32) -> Result<Run> {
+        let batch = &self.config.batch;
+        // The micro-batch is what fits a device, so accumulation gives way.
+        let micro_batch = (batch.micro_batch_size.is_some()).then(|| self.shape.micro_batch());
+        let accumulation = if micro_batch.is_some() { None } else { batch.gradient_accumulation_steps };
+        self.shape = Shape::resolve(
+            self.shape.global(),
+            micro_batch,
+            accumulation,
+            dp_rank,
+            dp_world_size,
+            &self.config.place(&batch.global_batch_size),
+        )?;
+        Ok(self)
+    }
+
+    /// What assembles this rank's batches.
+    pub(crate) fn assembler(&self) -> Result<Assembler> {
+        let packer = match &self.packer {
+            Some(plugin) => Some(Box::new(PackWithPlugin(plugin.instantiate()?)) as Box<dyn Pack>),
+            None => None,
+        };
+        Ok(Assembler {
+            dataset: self.dataset.clone(),
+            shape: self.shape,
+            arrangement: self.arrangement,
+            overlong: self.config.batch.overlong,
+            values: self.values.clone(),
+            packer,
+            pool: Arc::new(Pool::default()),
+        })
+    }
+
+    /// The pacing functions, as the policy's host asks them.
+    pub(crate) fn pacings(&self) -> Result<plugin::Pacings> {
+        let mut functions: BTreeMap<String, PacingFunction> = BTreeMap::new();
+        for (name, source) in &self.pacings {
+            let function: PacingFunction = match source {
+                Source::Curve(pacing) => {
+                    let pacing = pacing.clone();
+                    Box::new(move |step| Ok(pacing.difficulty(step)))
+                }
+                Source::Plugin(plugin) => {
+                    let mut instance = plugin.instantiate()?;
+                    Box::new(move |step| instance.difficulty(step))
+                }
+            };
+            functions.insert(name.clone(), function);
+        }
+        Ok(Box::new(move |name, step| functions.get_mut(name).map(|function| function(step))))
+    }
+}
+
+type PacingFunction = Box<dyn FnMut(u64) -> Result<f64> + Send>;
+
+struct PackWithPlugin(Packer);
+
+impl Pack for PackWithPlugin {
+    fn pack(&mut self, lengths: &[u32], capacity: u32) -> Result<Vec<u32>> {
+        self.0.pack(lengths, capacity, None)
+    }
+}
+
+/// Finds a plugin, checks its digest and loads it.
+fn load<P>(
+    config: &RunConfig,
+    plugin: &PluginConfig,
+    place: &str,
+    load: impl FnOnce(&str, &Path, &serde_json::Value, &plugin::Limits) -> Result<P>,
+) -> Result<P> {
+    let name = plugin.plugin.get_ref();
+    let path = match plugin::find(name) {
+        Ok(path) if path.is_absolute() => path,
+        Ok(path) => config.resolve(&path),
+        Err(e) => return Err(Error::config(config.place(&plugin.plugin), e, "correct `plugin`")),
+    };
+    if let Some(wanted) = &plugin.sha256 {
+        plugin::check_sha256(name, &path, wanted)?;
+    }
+    load(name, &path, &plugin.config_json(&format!("{place}.config"))?, &plugin.limits)
+}
+
+fn open_dataset(config: &RunConfig) -> Result<Dataset> {
+    let written = &config.dataset;
+    let view = match (written.sequence_length, written.stride) {
+        (Some(length), stride) => View::Sequences { length, stride: stride.unwrap_or(length) },
+        (None, None) => View::Documents,
+        (None, Some(_)) => {
+            return Err(Error::config(
+                config.place(&written.path),
+                "`stride` without `sequence-length`",
+                "give both, or neither to train on whole documents",
+            ));
+        }
+    };
+    let options = dataset::Options {
+        view,
+        token_type: written.token_type,
+        column: written.column.clone(),
+        document_end: written.document_end,
+        vocab_size: written.vocab_size,
+        ..dataset::Options::default()
+    };
+    Dataset::open_with(config.resolve(written.path.get_ref()), &options)
+}
+
+/// The columns that the run file names, and those beside the dataset that belong to its view.
+fn open_columns(config: &RunConfig, dataset: &Dataset) -> Result<Columns> {
+    let fingerprint = dataset.fingerprint().to_string();
+    let mut columns = Columns::new(dataset.len());
+    for (name, path) in &config.columns {
+        let column = Column::open(config.resolve(path))?;
+        column.check(&fingerprint, dataset.len())?;
+        columns.insert(name.clone(), column)?;
+    }
+    for (name, path) in Column::list(&dataset.columns_dir())? {
+        if config.columns.contains_key(&name) {
+            continue;
+        }
+        let column = Column::open(&path)?;
+        match column.check(&fingerprint, dataset.len()) {
+            Ok(()) => columns.insert(name, column)?,
+            // A column of another view of the same files is no fault until somebody asks for it.
+            Err(reason) => columns.exclude(name, reason.to_string()),
+        }
+    }
+    Ok(columns)
+}
+
+fn arrangement(config: &RunConfig) -> Result<Arrangement> {
+    let batch = &config.batch;
+    let misplaced = |key: &str, layout: &str| {
+        Err(Error::config(
+            config.place(&batch.global_batch_size),
+            format!("`{key}` in [batch] has no meaning here"),
+            format!("it goes with `layout = \"{layout}\"`"),
+        ))
+    };
+    if batch.pad_to.is_some() && batch.layout != Layout::Padded {
+        return misplaced("pad-to", "padded");
+    }
+    if batch.row_length.is_some() && batch.layout != Layout::Rows {
+        return misplaced("row-length", "rows");
+    }
+    if batch.packer.is_some() && batch.layout != Layout::Rows {
+        return misplaced("packer", "rows");
+    }
+    let positive = |key: &str, n: u32| match n {
+        0 => Err(Error::config(config.place(&batch.global_batch_size), format!("`{key}` in [batch] is 0"), "give at least 1")),
+        n => Ok(n),
+    };
+    Ok(match batch.layout {
+        Layout::Packed => Arrangement::Packed,
+        Layout::Padded => {
+            Arrangement::Padded { to: batch.pad_to.map(|n| positive("pad-to", n)).transpose()?, fill: batch.pad_token }
+        }
+        Layout::Rows => match (batch.row_length, &batch.packer) {
+            (Some(length), Some(_)) => Arrangement::Rows { length: positive("row-length", length)?, fill: batch.pad_token },
+            _ => {
+                return Err(Error::config(
+                    config.place(&batch.global_batch_size),
+                    "`layout = \"rows\"` needs `row-length` and `packer` in [batch]",
+                    "add them, such as `row-length = 2048` and `packer = { plugin = \"first-fit\" }`",
+                ));
+            }
+        },
+    })
+}
+
+fn open_pacing(config: &RunConfig, name: &str, written: &PacingConfig) -> Result<Source> {
+    let place = format!("pacing.{name}");
+    let (first_step, curve) = match *written {
+        PacingConfig::Linear { min, max, steps, quantum, first_step } => {
+            (first_step, Curve::Power { min, max, steps, degree: 1.0, quantum })
+        }
+        PacingConfig::Root { min, max, steps, degree, quantum, first_step } => {
+            (first_step, Curve::Power { min, max, steps, degree, quantum })
+        }
+        PacingConfig::Discrete { ref difficulty, ref until, first_step } => {
+            (first_step, Curve::Discrete { difficulty: difficulty.clone(), until: until.clone() })
+        }
+        PacingConfig::Plugin(ref plugin) => {
+            return Ok(Source::Plugin(Box::new(load(config, plugin, &place, PacingPlugin::load)?)));
+        }
+    };
+    let pacing = Pacing { first_step, curve };
+    pacing.check(&place)?;
+    Ok(Source::Curve(pacing))
+}
+
+/// What decides the order of samples, in a form to compare at a resume.
+fn identify(
+    config: &RunConfig,
+    dataset: &Dataset,
+    columns: &Columns,
+    policy: &PolicyPlugin,
+    pacings: &BTreeMap<String, Source>,
+) -> Result<Identity> {
+    let mut pacing_json = serde_json::Map::new();
+    for (name, source) in pacings {
+        let described = match (source, &config.pacing[name]) {
+            (Source::Plugin(plugin), PacingConfig::Plugin(written)) => json!({
+                "sha256": hex(&plugin.sha256()),
+                "config": written.config_json(&format!("pacing.{name}.config"))?,
+            }),
+            (Source::Curve(pacing), _) => serde_json::to_value(pacing).unwrap_or_default(),
+            (Source::Plugin(_), _) => serde_json::Value::Null,
+        };
+        pacing_json.insert(name.clone(), described);
+    }
+    let column_json: serde_json::Map<String, serde_json::Value> =
+        columns.iter().map(|(name, column)| (name.to_owned(), column.identity().into())).collect();
+    let description = policy.description();
+    Ok(Identity {
+        dataset: dataset.fingerprint().to_string(),
+        plugin: format!("{} {}", description.name, description.version),
+        plugin_sha256: hex(&policy.sha256()),
+        config: Identity::hash(&json!({ "policy": config.policy.config_json("policy.config")?, "pacing": pacing_json })),
+        columns: Identity::hash(&column_json.into()),
+        seed: config.seed,
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
