@@ -1,0 +1,106 @@
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Every Rust file below a folder, with its text.
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()) {
+            if entry.is_dir() && entry.file_name().is_some_and(|n| n != "target") {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|e| e == "rs") {
+                found.push((entry.clone(), fs::read_to_string(&entry).unwrap()));
+            }
+        }
+    }
+    assert!(!found.is_empty());
+    found
+}
+
+/// Names of crate modules that a file uses as `crate::NAME` or inside `crate::{…}`.
+fn uses(text: &str, module: &str) -> bool {
+    text.contains(&format!("crate::{module}"))
+        || text.split("crate::{").skip(1).any(|rest| {
+            let group = rest.split(';').next().unwrap_or_default();
+            group.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == module)
+        })
+}
+
+#[test]
+fn arrows_between_the_hosts_folders_point_one_way() {
+    let forbidden = [
+        ("dataset", &["columns", "streams", "analysis", "plugin", "batch", "sampler"][..]),
+        ("columns", &["streams", "analysis", "plugin", "batch", "sampler"]),
+        ("streams", &["analysis", "plugin", "batch", "sampler"]),
+        ("plugin", &["dataset", "analysis", "sampler"]),
+        ("batch", &["analysis", "plugin", "sampler"]),
+        ("analysis", &["batch", "sampler", "streams"]),
+        ("sampler", &["analysis"]),
+    ];
+    for (folder, modules) in forbidden {
+        for (path, text) in sources(&root().join("host/src").join(folder)) {
+            for module in modules {
+                assert!(!uses(&text, module), "{} uses {module}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_plugin_folder_names_wasmtime() {
+    for (path, text) in sources(&root().join("host/src")) {
+        let inside = path.components().any(|c| c.as_os_str() == "plugin");
+        assert!(inside || !text.contains("wasmtime::"), "{}", path.display());
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_a_sitting() {
+    for folder in ["host/src", "guest-sdk/src", "cli/src", "xtask/src", "tests", "plugins"] {
+        for (path, text) in sources(&root().join(folder)) {
+            let n = text.lines().count();
+            assert!(n <= 500, "{} has {n} lines: split it by idea", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_compiled_plugin_is_committed() {
+    let listed = std::process::Command::new("git").args(["ls-files", "*.wasm", "*.cwasm"]).current_dir(root()).output();
+    if let Ok(output) = listed {
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    }
+}
+
+#[test]
+fn every_plugin_has_a_readme_and_the_changelog_waits_for_entries() {
+    for entry in fs::read_dir(root().join("plugins")).unwrap().map(|e| e.unwrap().path()) {
+        if entry.join("Cargo.toml").exists() {
+            assert!(entry.join("README.md").exists(), "{} has no README", entry.display());
+        }
+    }
+    let changelog = fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
+    for heading in ["## Unreleased", "### Added", "### Changed", "### Fixed"] {
+        assert!(changelog.contains(heading), "CHANGELOG.md lacks `{heading}`");
+    }
+}
+
+#[test]
+fn the_contract_and_the_crates_have_one_version() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let version = manifest.lines().find_map(|l| l.strip_prefix("version = \"")).unwrap().trim_end_matches('"');
+    let minor = version.rsplit_once('.').unwrap().0;
+    for entry in fs::read_dir(root().join("wit")).unwrap().map(|e| e.unwrap().path()) {
+        if entry.extension().is_some_and(|e| e == "wit") {
+            let text = fs::read_to_string(&entry).unwrap();
+            assert!(text.starts_with(&format!("package curricle:plugin@{minor}.")), "{}", entry.display());
+        }
+    }
+}
