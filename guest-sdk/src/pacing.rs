@@ -1,0 +1,22 @@
+use serde::de::DeserializeOwned;
+
+use crate::Result;
+
+/// A pacing function: how hard the data may be at a step. Export it with `export!(pacing: MyPacing)`.
+pub trait Pacing: Sized + 'static {
+    /// The configuration, read from the JSON object in the run file. [`NoConfig`](crate::NoConfig) if there is none.
+    type Config: DeserializeOwned;
+
+    /// JSON Schema (draft 2020-12) of the configuration, which the host checks first; empty accepts any object.
+    const CONFIG_SCHEMA: &'static str = "";
+
+    /// Called once.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) with a sentence for the person who wrote the run file.
+    fn configure(config: Self::Config) -> Result<Self>;
+
+    /// Difficulty at a step, counted from 0, in whatever unit the metric has: a finite number, the same for the same step whenever and
+    /// however often it is asked.
+    fn difficulty(&mut self, step: u64) -> f64;
+}

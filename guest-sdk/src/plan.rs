@@ -1,0 +1,69 @@
+use std::marker::PhantomData;
+
+use crate::{Result, Stream, host};
+
+/// The global batch in the making; [`Policy::fill`](crate::Policy::fill) gets one. What is added must come to exactly
+/// [`size`](Plan::size) samples.
+#[derive(Debug)]
+pub struct Plan {
+    size: u32,
+    // Only this crate makes plans, on the thread of the call.
+    _private: PhantomData<*const ()>,
+}
+
+impl Plan {
+    pub(crate) fn of_this_call() -> Plan {
+        Plan { size: host::size(), _private: PhantomData }
+    }
+
+    /// Samples asked for, over all ranks and micro-batches; at least 1.
+    pub fn size(&self) -> u32 {
+        self.size
+    }
+
+    /// Adds the next `count` samples of a stream.
+    ///
+    /// # Errors
+    /// [`Error::Data`](crate::Error::Data) if the batch would grow past its size.
+    pub fn draw(&mut self, stream: Stream, count: u32) -> Result<()> {
+        host::draw(&[stream.0], &[count])
+    }
+
+    /// Adds the next samples of many streams; each is named at most once. Counts of 0 are left out. One call costs the host as much as one
+    /// [`draw`](Plan::draw).
+    ///
+    /// # Errors
+    /// As [`draw`](Plan::draw).
+    pub fn draw_all(&mut self, counts: impl IntoIterator<Item = (Stream, u32)>) -> Result<()> {
+        let (streams, counts): (Vec<u32>, Vec<u32>) =
+            counts.into_iter().filter(|&(_, count)| count > 0).map(|(stream, count)| (stream.0, count)).unzip();
+        host::draw(&streams, &counts)
+    }
+
+    /// Adds these samples.
+    ///
+    /// # Errors
+    /// [`Error::Data`](crate::Error::Data) for an id past the end, or if the batch would grow past its size.
+    pub fn append(&mut self, ids: &[u64]) -> Result<()> {
+        host::append(ids)
+    }
+
+    /// Cuts every sample of the batch to its first `length` tokens; at least 1. The last call of a step counts.
+    pub fn truncate(&mut self, length: u32) {
+        host::truncate(length);
+    }
+
+    /// Puts a finite number beside the batch for the trainer to read. `name` is 1 to 64 bytes without control characters; at most 64 names
+    /// a step, and a name given again replaces its value.
+    ///
+    /// # Errors
+    /// [`Error::Data`](crate::Error::Data) for a name or a value that is not allowed.
+    pub fn annotate(&mut self, name: &str, value: f64) -> Result<()> {
+        host::annotate(name, value)
+    }
+
+    /// Keeps the samples in the order in which they were added; without it the host shuffles the batch.
+    pub fn ordered(&mut self) {
+        host::ordered();
+    }
+}

@@ -1,0 +1,132 @@
+//! How often each token id occurs, and the same as bytes: u64 little-endian by id, as many as the largest id that occurs asks for.
+
+use curricle_guest::{Error, Result, Samples, Token, Tokens};
+
+/// Counts in the making.
+#[derive(Debug)]
+pub struct Counts {
+    max_vocab: usize,
+    /// 32 bits keep the table of a usual vocabulary within the processor's cache; `wide` takes over before they overflow.
+    narrow: Vec<u32>,
+    wide: Vec<u64>,
+    /// Tokens counted in `narrow`, which bounds each of its counts.
+    pending: u64,
+}
+
+impl Counts {
+    /// Counts of ids below `max_vocab`.
+    pub fn new(max_vocab: u32) -> Counts {
+        Counts { max_vocab: max_vocab as usize, narrow: Vec::new(), wide: Vec::new(), pending: 0 }
+    }
+
+    /// Counts the tokens of a chunk.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for an id that is not below `max_vocab`, with the sample that holds it.
+    pub fn add(&mut self, samples: &Samples) -> Result<()> {
+        match samples.tokens() {
+            Tokens::U8(tokens) => self.add_tokens(tokens, samples),
+            Tokens::U16(tokens) => self.add_tokens(tokens, samples),
+            Tokens::U32(tokens) => self.add_tokens(tokens, samples),
+        }
+    }
+
+    fn add_tokens<T: Token>(&mut self, tokens: &[T], samples: &Samples) -> Result<()> {
+        let Some(most) = max(tokens) else { return Ok(()) };
+        if most.index() >= self.max_vocab {
+            return Err(self.refusal(most, tokens, samples));
+        }
+        // A host's chunk is far smaller than 2^32 tokens; their number bounds every count.
+        if self.pending + tokens.len() as u64 > u64::from(u32::MAX) {
+            self.widen();
+        }
+        self.pending += tokens.len() as u64;
+        if self.narrow.len() <= most.index() {
+            self.narrow.resize(most.index() + 1, 0);
+        }
+        count(tokens, &mut self.narrow);
+        Ok(())
+    }
+
+    fn refusal<T: Token>(&self, token: T, tokens: &[T], samples: &Samples) -> Error {
+        let holds = |sample: &[T]| sample.iter().any(|t| t.index() == token.index());
+        let sample = samples.first() + samples.split(tokens).position(holds).unwrap_or(0) as u64;
+        Error::data(format!(
+            "sample {sample} holds token {}, but ids must be below {}, which is `max-vocab`; is the dataset damaged or of another token width?",
+            token.index(),
+            self.max_vocab
+        ))
+    }
+
+    fn widen(&mut self) {
+        if self.wide.len() < self.narrow.len() {
+            self.wide.resize(self.narrow.len(), 0);
+        }
+        for (wide, narrow) in self.wide.iter_mut().zip(&mut self.narrow) {
+            *wide += u64::from(std::mem::take(narrow));
+        }
+        self.pending = 0;
+    }
+
+    /// The counts by id, without zeros at the end; empties it.
+    pub fn take(&mut self) -> Vec<u64> {
+        self.widen();
+        let counts = self.wide.iter().rposition(|&count| count > 0).and_then(|last| self.wide.get(..=last)).unwrap_or_default().to_vec();
+        self.wide.fill(0);
+        counts
+    }
+}
+
+fn max<T: Token>(tokens: &[T]) -> Option<T> {
+    // As numbers of 32 bits, so that one loop fits every width; eight at a time.
+    let (mut most, chunks) = ([0u32; 8], tokens.chunks_exact(8));
+    let rest = chunks.remainder().iter().map(|&t| t.into()).max().unwrap_or(0);
+    for chunk in chunks {
+        for (most, &token) in most.iter_mut().zip(chunk) {
+            *most = (*most).max(token.into());
+        }
+    }
+    let most = most.into_iter().max().unwrap_or(0).max(rest);
+    tokens.iter().copied().find(|&t| t.into() == most)
+}
+
+/// The loop that the whole pass is: unrolled, because a check of the deadline follows every round of it.
+fn count<T: Token>(tokens: &[T], counts: &mut [u32]) {
+    let mut add = |token: T| {
+        if let Some(count) = counts.get_mut(token.index()) {
+            *count += 1;
+        }
+    };
+    let chunks = tokens.chunks_exact(16);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        chunk.iter().for_each(|&token| add(token));
+    }
+    rest.iter().for_each(|&token| add(token));
+}
+
+/// Counts as bytes.
+pub fn to_bytes(counts: &[u64]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(8 * counts.len());
+    counts.iter().for_each(|count| bytes.extend_from_slice(&count.to_le_bytes()));
+    bytes
+}
+
+/// Bytes as counts; an incomplete count at the end is left out.
+pub fn from_bytes(bytes: &[u8]) -> Vec<u64> {
+    let (counts, _) = bytes.as_chunks();
+    counts.iter().map(|&count| u64::from_le_bytes(count)).collect()
+}
+
+/// The sums of counts by id. A sum that would pass 2^64 stays there.
+pub fn merge(partials: &[Vec<u8>]) -> Vec<u8> {
+    let mut sums: Vec<u64> = Vec::new();
+    for partial in partials {
+        let counts = from_bytes(partial);
+        if sums.len() < counts.len() {
+            sums.resize(counts.len(), 0);
+        }
+        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum = sum.saturating_add(count));
+    }
+    to_bytes(&sums)
+}
