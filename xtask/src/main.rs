@@ -1,1 +1,52 @@
-fn main(){}
+//! `cargo xtask …`: set-up, demo, tests. A plugin author needs none of it.
+
+mod setup;
+mod tasks;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  setup                    see to a compiler for WebAssembly, installing one if need be
+  plugins                  build plugins/* into target/plugins
+  demo                     build everything and run `curricle demo`
+  test [--soak] [FILTER]   build the plugins, then run every test, or those whose name contains FILTER
+  ci                       formatting, lints, every test";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<()> {
+    match arguments {
+        ["setup"] => setup::run(),
+        ["plugins"] => tasks::plugins(),
+        ["demo", rest @ ..] => tasks::demo(rest),
+        ["test", rest @ ..] => {
+            let soak = rest.contains(&"--soak");
+            match rest.iter().filter(|argument| **argument != "--soak").collect::<Vec<_>>().as_slice() {
+                [] => tasks::test(soak, None),
+                [filter] if !filter.starts_with('-') => tasks::test(soak, Some(filter)),
+                _ => bail!("`test` takes `--soak` and one filter\n\n{USAGE}"),
+            }
+        }
+        ["ci"] => tasks::ci(),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        [] => bail!("a task is missing\n\n{USAGE}"),
+        [task, ..] => bail!("there is no task `{task}`, or it takes no arguments\n\n{USAGE}"),
+    }
+}
