@@ -4,11 +4,14 @@
 #![deny(missing_docs)]
 
 pub mod atomic;
+mod cache_dir;
 pub mod columns;
 pub mod dataset;
 mod error;
 mod fault;
 pub mod streams;
+pub mod plugin;
+pub mod batch;
 
 pub use crate::{
     error::{Error, Result},
