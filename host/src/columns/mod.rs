@@ -10,7 +10,7 @@ impl Values {
     pub fn len(&self) -> usize { match self { Values::F32(v) => v.len(), Values::F64(v) => v.len(), Values::U32(v) => v.len(), Values::U64(v) => v.len() } }
     pub fn value_type(&self) -> ValueType { match self { Values::F32(_) => ValueType::F32, Values::F64(_) => ValueType::F64, Values::U32(_) => ValueType::U32, Values::U64(_) => ValueType::U64 } }
 }
-impl std::fmt::Display for ValueType { fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "{self:?}") } }
+impl std::fmt::Display for ValueType { fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(&format!("{self:?}").to_lowercase()) } }
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnKind { Number, Category }
 #[derive(Clone, Debug)]
