@@ -7,7 +7,7 @@ use wasmtime::Store;
 use super::{
     bindings::types,
     engine::{Engine, Profile, ticks},
-    limits::{Limits, show_bytes},
+    limits::Limits,
     log::{Log, escape},
     meter::Meter,
     report,
@@ -65,16 +65,6 @@ impl<W> Guest<W> {
                 self.stop(FaultKind::Limit, problem, "ask once for many samples and keep the answers, or raise `limits.fuel`")
             }
         }
-    }
-
-    /// Ends the call: what the host holds for the guest is too much.
-    pub(crate) fn check_held(&mut self, bytes: u64) -> wasmtime::Result<()> {
-        if bytes <= self.limits.memory {
-            return Ok(());
-        }
-        let (held, limit) = (show_bytes(bytes), show_bytes(self.limits.memory));
-        let problem = format!("the selections of its streams take {held}, its limit is {limit}");
-        self.stop(FaultKind::Limit, problem, "open fewer streams of several conditions, or raise `limits.memory`")
     }
 
     #[cold]

@@ -76,8 +76,6 @@ impl World for PolicyWorld {
             pacings: Box::new(|_, _| None),
             plan: Plan::default(),
             phase: Phase::Describe,
-            opened: 0,
-            held: 0,
         }
     }
 }
@@ -136,7 +134,8 @@ impl PolicyPlugin {
     /// [`Error::Plugin`] if it refuses its configuration, the data or the state, or fails; [`Error::State`] if there is a state that it
     /// cannot take.
     pub fn start(&self, context: Context, restore: Option<&[u8]>) -> Result<Policy> {
-        let Context { columns, streams, pacings } = context;
+        let Context { columns, mut streams, pacings } = context;
+        streams.set_max_memory(self.loaded.limits().memory);
         let world = PolicyWorld { columns, streams, pacings, phase: Phase::Prepare, ..PolicyWorld::nowhere() };
         let (mut session, exports) = self.loaded.instantiate(world)?;
         let config = self.loaded.config();

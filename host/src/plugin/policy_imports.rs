@@ -20,8 +20,6 @@ use crate::{
 
 /// Samples that one call of `dataset.values` or `streams.take` may name.
 const MAX_SAMPLES: usize = 1 << 20;
-/// Streams that one instance may open: each costs the host some hundred bytes, in every saved state too.
-const MAX_STREAMS: u32 = 1 << 16;
 /// Work of looking something up, in units of fuel.
 const LOOKUP: u64 = 100;
 /// Samples that are compared in one unit of fuel when conditions are intersected.
@@ -50,15 +48,11 @@ pub(crate) struct PolicyWorld {
     pub(crate) pacings: Pacings,
     pub(crate) plan: Plan,
     pub(crate) phase: Phase,
-    /// Streams opened by this instance.
-    pub(crate) opened: u32,
-    /// Bytes that their selections take, estimated from above.
-    pub(crate) held: u64,
 }
 
 impl std::fmt::Debug for PolicyWorld {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PolicyWorld").field("phase", &self.phase).field("opened", &self.opened).finish_non_exhaustive()
+        f.debug_struct("PolicyWorld").field("phase", &self.phase).finish_non_exhaustive()
     }
 }
 
@@ -201,27 +195,9 @@ impl streams::Host for Host {
     fn open(&mut self, name: String, conditions: Vec<dataset::Condition>, order: streams::Order) -> wasmtime::Result<Result<u32, Answer>> {
         self.check_phase("streams.open", OPENING)?;
         self.charge_conditions(&conditions)?;
-        let several = conditions.len() > 1;
         let conditions: Vec<Condition> = conditions.into_iter().map(Condition::from).collect();
-        let order = Order::from(order);
-        let laid_out = matches!(order, Order::Ascending(_)) && !conditions.is_empty();
-        let number = match self.world.streams.open(&name, &conditions, order) {
-            Ok(number) => number,
-            Err(error) => return self.answer(Err(error)),
-        };
-        // Numbers count up, so that a number below is a stream that was open already.
-        if number >= self.world.opened {
-            self.world.opened = number.saturating_add(1);
-            let (length, _) = self.stream(number)?;
-            let selection = if several { length.saturating_mul(2).min(self.world.columns.n_samples() / 8) } else { 0 };
-            let order = if laid_out { length.saturating_mul(8) } else { 0 };
-            self.world.held = self.world.held.saturating_add(selection).saturating_add(order);
-            self.check_held(self.world.held)?;
-            if self.world.opened > MAX_STREAMS {
-                return self.breach(format!("it opened more than {MAX_STREAMS} streams"), "open each stream once, and fewer of them");
-            }
-        }
-        Ok(Ok(number))
+        let number = self.world.streams.open(&name, &conditions, &Order::from(order));
+        self.answer(number)
     }
 
     fn length(&mut self, stream: u32) -> wasmtime::Result<u64> {

@@ -163,6 +163,10 @@ impl<W: World> Loaded<W> {
         self.sha256
     }
 
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }

@@ -11,7 +11,7 @@ use crate::{
 fn streams(n_samples: u64, names: &[&str]) -> Streams {
     let mut streams = Streams::new(Arc::new(Columns::new(n_samples)), 7);
     for name in names {
-        streams.open(name, &[], Order::Sequential).unwrap();
+        streams.open(name, &[], &Order::Sequential).unwrap();
     }
     streams
 }

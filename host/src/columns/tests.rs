@@ -1,0 +1,1 @@
+//! Whole columns: written, opened, asked.
