@@ -1,0 +1,219 @@
+//! One call into a plugin: armed, made, and judged.
+
+use std::sync::Arc;
+
+use wasmtime::Store;
+
+use super::{
+    bindings::types,
+    engine::{Engine, Profile, ticks},
+    limits::Limits,
+    log::{Log, escape},
+    meter::Meter,
+    report,
+};
+use crate::{Error, Fault, FaultKind, Result};
+
+/// Bytes of a refusal that are kept.
+const MAX_REFUSAL: usize = 4096;
+
+/// What the host keeps beside an instance: `world` is what its imports work on.
+#[derive(Debug)]
+pub(crate) struct Guest<W> {
+    pub(crate) world: W,
+    pub(crate) log: Log,
+    meter: Meter,
+    /// What the guest must not have done; told instead of the trap that it ended in.
+    breach: Option<Breach>,
+    /// Work that the host has yet to do for the guest in this call.
+    work: u64,
+    limits: Arc<Limits>,
+}
+
+/// Why a host function ended the call.
+#[derive(Debug)]
+enum Breach {
+    Fault { kind: FaultKind, problem: String, remedy: String },
+    /// The host itself failed.
+    Host(Error),
+}
+
+impl<W> Guest<W> {
+    /// Ends the call: the guest did what its contract forbids.
+    #[cold]
+    pub(crate) fn breach<T>(&mut self, problem: impl Into<String>, remedy: impl Into<String>) -> wasmtime::Result<T> {
+        self.stop(FaultKind::Contract, problem, remedy)
+    }
+
+    /// Ends the call: the host cannot go on.
+    #[cold]
+    pub(crate) fn fail<T>(&mut self, error: Error) -> wasmtime::Result<T> {
+        self.breach = Some(Breach::Host(error));
+        Err(wasmtime::Error::msg("the host failed"))
+    }
+
+    /// Counts work that the host does for the guest, in units of about one instruction, against the same limit as the guest's own: a call
+    /// cannot keep the host busy for longer than itself.
+    pub(crate) fn charge(&mut self, work: u64) -> wasmtime::Result<()> {
+        match self.work.checked_sub(work) {
+            Some(left) => {
+                self.work = left;
+                Ok(())
+            }
+            None => {
+                let problem = format!("it asked the host for more work than its fuel of {} allows", self.limits.fuel);
+                self.stop(FaultKind::Limit, problem, "ask once for many samples and keep the answers, or raise `limits.fuel`")
+            }
+        }
+    }
+
+    #[cold]
+    fn stop<T>(&mut self, kind: FaultKind, problem: impl Into<String>, remedy: impl Into<String>) -> wasmtime::Result<T> {
+        self.breach = Some(Breach::Fault { kind, problem: problem.into(), remedy: remedy.into() });
+        Err(wasmtime::Error::msg("the host ended the call"))
+    }
+}
+
+/// An instance and everything that a call of it needs.
+#[derive(Debug)]
+pub(crate) struct Session<W: 'static> {
+    store: Store<Guest<W>>,
+    plugin: Arc<str>,
+    limits: Arc<Limits>,
+    profile: Profile,
+    fuel_used: u64,
+    /// The call after which the instance cannot be trusted.
+    ended: Option<&'static str>,
+}
+
+impl<W: Send + 'static> Session<W> {
+    /// A store without an instance.
+    pub(crate) fn new(engine: &Engine, plugin: &Arc<str>, limits: &Arc<Limits>, world: W) -> Session<W> {
+        let guest = Guest {
+            world,
+            log: Log::new(plugin.clone(), limits),
+            meter: Meter::new(limits.memory),
+            breach: None,
+            work: 0,
+            limits: limits.clone(),
+        };
+        let mut store = Store::new(&engine.wasm, guest);
+        store.limiter(|guest| &mut guest.meter);
+        Session { store, plugin: plugin.clone(), limits: limits.clone(), profile: engine.profile, fuel_used: 0, ended: None }
+    }
+
+    pub(crate) fn world(&self) -> &W {
+        &self.store.data().world
+    }
+
+    pub(crate) fn world_mut(&mut self) -> &mut W {
+        &mut self.store.data_mut().world
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Fuel of the last call; 0 where fuel is not metered.
+    pub(crate) fn fuel_used(&self) -> u64 {
+        self.fuel_used
+    }
+
+    /// Makes one call. `asked` is the number of bytes that the guest may hand over at once because the host asked for them.
+    ///
+    /// # Errors
+    /// [`Error::Plugin`], after which every further call is refused.
+    pub(crate) fn call<R>(
+        &mut self,
+        name: &'static str,
+        step: Option<u64>,
+        asked: u64,
+        call: impl FnOnce(&mut Store<Guest<W>>) -> wasmtime::Result<R>,
+    ) -> Result<R> {
+        if let Some(ended) = self.ended {
+            let problem = format!("it cannot be called any more since `{ended}` failed");
+            return Err(self.fault(name, step, FaultKind::Trap, problem, "make another instance from the last saved state".to_owned()));
+        }
+        if let Err(error) = self.arm(asked) {
+            return Err(self.end(name, step, &error));
+        }
+        let guest = self.store.data_mut();
+        guest.log.begin(name, step);
+        guest.work = self.limits.fuel;
+        let outcome = call(&mut self.store);
+        if self.profile == Profile::Decide {
+            self.fuel_used = self.store.get_fuel().map_or(0, |left| self.limits.fuel.saturating_sub(left));
+        }
+        self.store.data().log.end();
+        outcome.map_err(|error| self.end(name, step, &error))
+    }
+
+    /// Makes one call that may be refused.
+    pub(crate) fn ask<R>(
+        &mut self,
+        name: &'static str,
+        step: Option<u64>,
+        asked: u64,
+        call: impl FnOnce(&mut Store<Guest<W>>) -> wasmtime::Result<Result<R, types::Error>>,
+    ) -> Result<R> {
+        self.call(name, step, asked, call)?.map_err(|refusal| self.refused(refusal))
+    }
+
+    /// The fault of an answer that was refused in the last call.
+    pub(crate) fn refused(&mut self, refusal: types::Error) -> Error {
+        let (kind, text, remedy) = match refusal {
+            types::Error::Config(text) => (FaultKind::Refused, text, "change the configuration of the plugin"),
+            types::Error::Data(text) => (FaultKind::Refused, text, "change the configuration of the plugin, or give it the data it needs"),
+            types::Error::State(text) => (FaultKind::State, text, "resume with the plugin and the configuration that the state was saved under"),
+            types::Error::Exhausted => {
+                return self.contract("it has nothing left to give, which only `policy.fill` may say", report::AUTHOR);
+            }
+        };
+        let text = if text.trim().is_empty() { "it refused without giving a reason".to_owned() } else { escape(text.trim(), MAX_REFUSAL) };
+        self.judge(kind, text, remedy)
+    }
+
+    /// The fault of an answer in the last call that its contract forbids.
+    pub(crate) fn contract(&mut self, problem: impl Into<String>, remedy: impl Into<String>) -> Error {
+        self.judge(FaultKind::Contract, problem, remedy)
+    }
+
+    /// The fault of an answer in the last call that is larger than its limit.
+    pub(crate) fn over_limit(&mut self, problem: impl Into<String>, remedy: impl Into<String>) -> Error {
+        self.judge(FaultKind::Limit, problem, remedy)
+    }
+
+    fn judge(&mut self, kind: FaultKind, problem: impl Into<String>, remedy: impl Into<String>) -> Error {
+        let (call, step) = (self.store.data().log.call, self.store.data().log.step);
+        self.ended = Some(call);
+        self.fault(call, step, kind, problem.into(), remedy.into())
+    }
+
+    /// Everything is armed before every call and nothing is carried over: what a call may do does not depend on the ones before.
+    fn arm(&mut self, asked: u64) -> wasmtime::Result<()> {
+        if self.profile == Profile::Decide {
+            self.store.set_fuel(self.limits.fuel)?;
+        }
+        self.store.set_epoch_deadline(ticks(self.limits.deadline));
+        self.store.set_hostcall_fuel(usize::try_from(self.limits.answer.saturating_add(asked)).unwrap_or(usize::MAX));
+        Ok(())
+    }
+
+    #[cold]
+    fn end(&mut self, name: &'static str, step: Option<u64>, error: &wasmtime::Error) -> Error {
+        self.ended = Some(name);
+        let guest = self.store.data_mut();
+        let (kind, problem, remedy) = match (guest.breach.take(), guest.meter.take_refused()) {
+            (Some(Breach::Host(error)), _) => return error,
+            (Some(Breach::Fault { kind, problem, remedy }), _) => (kind, problem, remedy),
+            (None, Some(problem)) => (FaultKind::Limit, problem, "look for something that grows without end, or raise `limits.memory`".to_owned()),
+            (None, None) => report::classify(error, &self.limits),
+        };
+        self.fault(name, step, kind, problem, remedy)
+    }
+
+    fn fault(&mut self, call: &'static str, step: Option<u64>, kind: FaultKind, problem: String, remedy: String) -> Error {
+        let log = self.store.data_mut().log.take_last();
+        Error::from(Box::new(Fault { kind, plugin: self.plugin.to_string(), call: call.to_owned(), step, problem, remedy, log }))
+    }
+}

@@ -1,0 +1,127 @@
+//! Every setting of the virtual machine, and the clock that its deadlines count by.
+
+use std::{
+    process,
+    sync::{Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use wasmtime::{Config, EngineWeak, OptLevel, WasmBacktraceDetails};
+
+use super::report;
+use crate::{FaultKind, Result};
+
+/// Resolution of deadlines: fine enough that a deadline of a second means it, coarse enough that an idle process is left asleep.
+const TICK: Duration = Duration::from_millis(10);
+/// Stack of a guest. A thread that calls a plugin needs this and some 256 KiB for the host functions that it calls back.
+pub(crate) const STACK: usize = 512 << 10;
+
+/// What a plugin's code is compiled to guarantee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Decides what a batch holds, alike on every rank: metered by fuel, with one bit pattern for NaN.
+    Decide,
+    /// Computes over every token: as fast as the sandbox allows, stopped by the deadline alone. A NaN in the answer is refused, so its bits
+    /// never reach a result.
+    Measure,
+}
+
+impl Profile {
+    fn config(self) -> Config {
+        let mut config = Config::new();
+        // Calls cost a third without; plugins have nothing to wait for.
+        config.concurrency_support(false);
+        config.epoch_interruption(true);
+        config.consume_fuel(self == Profile::Decide);
+        config.cranelift_nan_canonicalization(self == Profile::Decide);
+        config.cranelift_opt_level(OptLevel::Speed);
+        config.max_wasm_stack(STACK);
+        // Relaxed SIMD differs between CPUs. The others are of no use to a plugin, and each is a surface.
+        config.wasm_relaxed_simd(false);
+        config.wasm_memory64(false);
+        config.wasm_custom_page_sizes(false);
+        config.wasm_wide_arithmetic(false);
+        // Faults are told in the plugin's own words, its log; offsets into its code would differ from build to build.
+        config.wasm_backtrace_max_frames(None);
+        config.wasm_backtrace_details(WasmBacktraceDetails::Disable);
+        config
+    }
+}
+
+/// A compiler and its settings, shared by all plugins of one profile.
+#[derive(Clone)]
+pub(crate) struct Engine {
+    pub(crate) wasm: wasmtime::Engine,
+    pub(crate) profile: Profile,
+}
+
+/// The live engine of each profile, and the process whose thread advances its clock.
+static LIVE: Mutex<[Option<(EngineWeak, u32)>; 2]> = Mutex::new([None, None]);
+
+/// The engine of a profile: the one in use, or else a fresh one. `plugin` is named if there can be none.
+pub(crate) fn engine(profile: Profile, plugin: &str) -> Result<Engine> {
+    let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
+    let [decide, measure] = &mut *live;
+    let slot = match profile {
+        Profile::Decide => decide,
+        Profile::Measure => measure,
+    };
+    let wasm = match slot.as_ref().and_then(|(weak, _)| weak.upgrade()) {
+        Some(wasm) => wasm,
+        None => wasmtime::Engine::new(&profile.config()).map_err(|e| {
+            report::load(plugin, FaultKind::Load, format!("this machine cannot run plugins: {}", report::cause(&e)), "run on another machine")
+        })?,
+    };
+    // A forked process has the engine but not the thread.
+    let ticking = matches!(slot, Some((weak, owner)) if *owner == process::id() && weak.upgrade().is_some());
+    if !ticking {
+        tick(wasm.weak()).map_err(|e| {
+            report::load(plugin, FaultKind::Load, format!("cannot start the thread that keeps deadlines: {e}"), "raise the limit on threads")
+        })?;
+        *slot = Some((wasm.weak(), process::id()));
+    }
+    Ok(Engine { wasm, profile })
+}
+
+/// Advances the engine's clock for as long as somebody holds the engine.
+fn tick(engine: EngineWeak) -> std::io::Result<()> {
+    let thread = thread::Builder::new().name("curricle-deadlines".to_owned()).stack_size(64 << 10);
+    thread
+        .spawn(move || {
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                thread::sleep(TICK);
+            }
+        })
+        .map(drop)
+}
+
+/// Ticks until a deadline is over for certain: one more, since the first may come at once.
+pub(crate) fn ticks(deadline: Duration) -> u64 {
+    let ticks = deadline.as_nanos().div_ceil(TICK.as_nanos());
+    // Far below the largest epoch, so that adding it to the current one cannot wrap.
+    u64::try_from(ticks).unwrap_or(u64::MAX).min(u64::MAX >> 1).saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engines_are_shared_by_profile() {
+        let first = engine(Profile::Decide, "p").unwrap();
+        let second = engine(Profile::Decide, "p").unwrap();
+        assert!(wasmtime::Engine::same(&first.wasm, &second.wasm));
+        assert!(!wasmtime::Engine::same(&first.wasm, &engine(Profile::Measure, "p").unwrap().wasm));
+    }
+
+    #[test]
+    fn deadlines_round_up() {
+        assert_eq!(ticks(Duration::ZERO), 1);
+        assert_eq!(ticks(Duration::from_millis(1)), 2);
+        assert_eq!(ticks(Duration::from_millis(20)), 3);
+        assert_eq!(ticks(Duration::MAX), (u64::MAX >> 1) + 1);
+    }
+}

@@ -1,0 +1,59 @@
+//! What a plugin is, without using it.
+
+use std::path::Path;
+
+use super::{
+    limits::Limits,
+    metric::MetricWorld,
+    outline::{Kind, outline},
+    packer::PackerWorld,
+    pacing::PacingWorld,
+    policy_imports::PolicyWorld,
+    source::Source,
+    world::{Description, Loaded},
+};
+use crate::Result;
+
+/// What there is to know about a plugin's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Inspection {
+    /// What it is for.
+    pub kind: Kind,
+    /// Names of the interfaces that it imports.
+    pub imports: Vec<String>,
+    /// Names of the interfaces that it exports.
+    pub exports: Vec<String>,
+    /// Bytes of the file.
+    pub size: u64,
+    /// Digest of the file.
+    pub sha256: [u8; 32],
+    /// What it says of itself.
+    pub description: Description,
+}
+
+/// Inspects the plugin in the file at `path`: everything that loading it checks, but for a configuration. Limits are those for interpreted
+/// guests, so that any plugin can be looked at.
+///
+/// # Errors
+/// [`Error::Io`](crate::Error::Io) if the file cannot be read; [`Error::Plugin`](crate::Error::Plugin) if it is no plugin that this host can
+/// run.
+pub fn inspect(path: &Path) -> Result<Inspection> {
+    let limits = Limits::interpreted();
+    let source = Source::read(&path.display().to_string(), path, &limits)?;
+    let outline = outline(&source)?;
+    let description = match outline.kind {
+        Kind::Pacing => Loaded::<PacingWorld>::link(&source, &outline, &limits)?.description().clone(),
+        Kind::Metric => Loaded::<MetricWorld>::link(&source, &outline, &limits)?.description().clone(),
+        Kind::Policy | Kind::StatefulPolicy => Loaded::<PolicyWorld>::link(&source, &outline, &limits)?.description().clone(),
+        Kind::Packer => Loaded::<PackerWorld>::link(&source, &outline, &limits)?.description().clone(),
+    };
+    Ok(Inspection {
+        kind: outline.kind,
+        imports: outline.imports,
+        exports: outline.exports,
+        size: source.bytes.len() as u64,
+        sha256: source.sha256,
+        description,
+    })
+}

@@ -1,0 +1,84 @@
+//! What an instance holds, counted as it grows.
+
+use wasmtime::ResourceLimiter;
+
+use super::limits::show_bytes;
+
+/// Bytes that a table element is counted as.
+const TABLE_ELEMENT: u64 = 8;
+/// Core instances, tables and memories of one component. Each costs the host memory of its own; a Python component has about 20.
+const PARTS: usize = 1000;
+
+/// Counts memories and tables of one instance together.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    limit: u64,
+    used: u64,
+    /// The last thing that was not granted.
+    refused: Option<String>,
+}
+
+impl Meter {
+    pub(crate) fn new(limit: u64) -> Meter {
+        Meter { limit, used: 0, refused: None }
+    }
+
+    /// What was refused, as a problem.
+    pub(crate) fn take_refused(&mut self) -> Option<String> {
+        self.refused.take()
+    }
+
+    /// A refusal must end the call: a guest that sees a growth fail would act upon it, and so depend on the limit.
+    fn grow(&mut self, what: &str, more: u64) -> wasmtime::Result<bool> {
+        let used = self.used.saturating_add(more);
+        if used > self.limit {
+            let (have, limit) = (show_bytes(self.used), show_bytes(self.limit));
+            self.refused = Some(format!("it holds {have} and wants {} more {what}, its limit is {limit}", show_bytes(more)));
+            return Err(wasmtime::Error::msg("over the limit on memory"));
+        }
+        self.used = used;
+        Ok(true)
+    }
+
+    fn failed(&mut self, what: &str) -> wasmtime::Result<()> {
+        self.refused = Some(format!("the machine has no more {what} to give, it holds {}", show_bytes(self.used)));
+        Err(wasmtime::Error::msg("the machine is out of memory"))
+    }
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        // Over the component's own maximum it fails everywhere alike, as its author asked.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.grow("memory", desired.saturating_sub(current) as u64)
+    }
+
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.failed("memory")
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.grow("for tables", (desired.saturating_sub(current) as u64).saturating_mul(TABLE_ELEMENT))
+    }
+
+    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.failed("memory for tables")
+    }
+
+    fn instances(&self) -> usize {
+        PARTS
+    }
+
+    fn tables(&self) -> usize {
+        PARTS
+    }
+
+    fn memories(&self) -> usize {
+        PARTS
+    }
+}

@@ -1,0 +1,130 @@
+//! From what the virtual machine says to what a person needs.
+
+use std::time::Duration;
+
+use wasmtime::Trap;
+
+use super::{engine::STACK, limits::{Limits, show_bytes}, log::escape};
+use crate::{Error, Fault, FaultKind};
+
+/// Bytes of a foreign message that are shown.
+const MAX_CAUSE: usize = 300;
+/// Remedy where only the author of a plugin can help.
+pub(crate) const AUTHOR: &str = "tell the author of the plugin";
+
+/// A fault before any call of the plugin.
+pub(crate) fn load(plugin: &str, kind: FaultKind, problem: impl Into<String>, remedy: impl Into<String>) -> Error {
+    Error::from(Box::new(Fault {
+        kind,
+        plugin: plugin.to_owned(),
+        call: "load".to_owned(),
+        step: None,
+        problem: problem.into(),
+        remedy: remedy.into(),
+        log: Vec::new(),
+    }))
+}
+
+/// The innermost cause of an error as part of a sentence: one line, no capital, no full stop.
+pub(crate) fn cause(error: &wasmtime::Error) -> String {
+    sentence(&error.root_cause().to_string())
+}
+
+/// A foreign message as part of a sentence.
+pub(crate) fn sentence(message: &str) -> String {
+    let line = message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no reason given");
+    let line = escape(line.trim_end_matches('.'), MAX_CAUSE);
+    let mut chars = line.chars();
+    match chars.next() {
+        // "CPU" keeps its capitals.
+        Some(first) if !chars.as_str().starts_with(|c: char| c.is_uppercase()) => first.to_lowercase().chain(chars).collect(),
+        _ => line,
+    }
+}
+
+/// Why a call ended: kind, problem and remedy.
+pub(crate) fn classify(error: &wasmtime::Error, limits: &Limits) -> (FaultKind, String, String) {
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return classify_trap(*trap, limits);
+    }
+    let cause = cause(error);
+    if cause.contains("fuel allocated for hostcalls") {
+        let problem = format!("it handed over more than the host asked for and {} besides", show_bytes(limits.answer));
+        return (FaultKind::Limit, problem, "let it answer in less, or raise `limits.answer`".to_owned());
+    }
+    if cause.starts_with("resource limit exceeded") {
+        return (FaultKind::Limit, format!("it has too many parts: {cause}"), AUTHOR.to_owned());
+    }
+    if cause.contains("handle limit exceeded") {
+        return (FaultKind::Limit, format!("it opened too many handles: {cause}"), AUTHOR.to_owned());
+    }
+    (FaultKind::Contract, format!("its answer or request cannot be read: {cause}"), AUTHOR.to_owned())
+}
+
+fn classify_trap(trap: Trap, limits: &Limits) -> (FaultKind, String, String) {
+    let (kind, problem, remedy) = match trap {
+        Trap::OutOfFuel => (
+            FaultKind::Limit,
+            format!("it used up its fuel of {}", limits.fuel),
+            "look for a loop without end, or raise `limits.fuel`",
+        ),
+        Trap::Interrupt => (
+            FaultKind::Limit,
+            format!("it ran longer than its deadline of {}", show_time(limits.deadline)),
+            "look for a loop without end, or raise `limits.deadline`",
+        ),
+        Trap::StackOverflow => (
+            FaultKind::Trap,
+            format!("its calls nest too deep for its stack of {}", show_bytes(STACK as u64)),
+            "look for a recursion without end, or use a loop",
+        ),
+        Trap::UnreachableCodeReached => {
+            (FaultKind::Trap, "it panicked, or reached code that it holds unreachable".to_owned(), "see its last log lines, or tell its author")
+        }
+        Trap::MemoryOutOfBounds | Trap::TableOutOfBounds => {
+            (FaultKind::Trap, "it reached beyond its memory".to_owned(), "look for a bad pointer or index")
+        }
+        Trap::IndirectCallToNull | Trap::BadSignature => (FaultKind::Trap, "it called a function that is not there".to_owned(), AUTHOR),
+        Trap::IntegerDivisionByZero => (FaultKind::Trap, "it divided by zero".to_owned(), AUTHOR),
+        Trap::IntegerOverflow | Trap::BadConversionToInteger => {
+            (FaultKind::Trap, "a number of its does not fit the integer that it is made into".to_owned(), AUTHOR)
+        }
+        Trap::CannotEnterComponent => (FaultKind::Trap, "it was called while it was running".to_owned(), AUTHOR),
+        Trap::CannotLeaveComponent => (FaultKind::Trap, "it called the host where that is not allowed".to_owned(), AUTHOR),
+        Trap::InvalidChar
+        | Trap::StringOutOfBounds
+        | Trap::ListOutOfBounds
+        | Trap::InvalidDiscriminant
+        | Trap::UnalignedPointer => (FaultKind::Contract, format!("its answer or request cannot be read: {}", trap_text(trap)), AUTHOR),
+        _ => (FaultKind::Trap, format!("it trapped: {}", trap_text(trap)), AUTHOR),
+    };
+    (kind, problem, remedy.to_owned())
+}
+
+fn trap_text(trap: Trap) -> String {
+    sentence(trap.to_string().trim_start_matches("wasm trap: "))
+}
+
+/// Why a component was not compiled: problem and remedy.
+pub(crate) fn classify_compilation(error: &wasmtime::Error) -> (String, String) {
+    let cause = cause(error);
+    let asynchronous = ["component model async", "async"].iter().any(|word| cause.contains(word));
+    if asynchronous {
+        return ("it is an asynchronous component".to_owned(), "build it without async exports: plugins answer synchronously".to_owned());
+    }
+    (format!("it cannot be compiled: {cause}"), "build it again; if that does not help, tell the author of its compiler".to_owned())
+}
+
+/// Why a component does not fit its world: problem and remedy.
+pub(crate) fn classify_linking(error: &wasmtime::Error) -> (String, String) {
+    let mut chain: Vec<String> = error.chain().map(|cause| sentence(&cause.to_string())).collect();
+    chain.dedup();
+    (format!("it does not fit its world: {}", chain.join(": ")), "build it against the `wit/` of this release".to_owned())
+}
+
+fn show_time(time: Duration) -> String {
+    match time.as_millis() {
+        ms if ms % 1000 == 0 => format!("{} s", ms / 1000),
+        ms => format!("{ms} ms"),
+    }
+}

@@ -1,0 +1,8 @@
+//! Plugins written by hand, each wrong in one way.
+
+mod guest;
+mod load;
+mod pacing;
+mod metric;
+mod policy;
+mod packer;

@@ -1,0 +1,219 @@
+//! From a file to a plugin that is known to work: compiled, linked, described, its configuration checked.
+
+use std::{path::Path, sync::Arc};
+
+use serde_json::Value;
+use wasmtime::{
+    Store,
+    component::{HasSelf, Instance, InstancePre, Linker},
+};
+
+use super::{
+    bindings::{logging, types},
+    cache,
+    call::{Guest, Session},
+    engine::{Engine, Profile, engine},
+    limits::Limits,
+    log::escape,
+    outline::{Kind, Outline, outline},
+    report, schema,
+    source::Source,
+};
+use crate::{FaultKind, Result};
+
+/// What a plugin says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Description {
+    /// 1 to 64 of a-z, 0-9 and hyphen, a letter first.
+    pub name: String,
+    /// Semantic version of the plugin.
+    pub version: String,
+    /// One sentence.
+    pub summary: String,
+    /// JSON Schema (draft 2020-12) of its configuration; empty if it accepts any.
+    pub config_schema: String,
+}
+
+/// One world of the contract, from the host's side: what it offers and what it calls.
+pub(crate) trait World: Send + Sized + 'static {
+    /// Functions of an instance.
+    type Exports: Send;
+    /// How its components are compiled.
+    const PROFILE: Profile;
+    /// `interface.describe`, for messages.
+    const DESCRIBE: &'static str;
+
+    /// Kinds of plugins that can be used as this.
+    fn accepts(kind: Kind) -> bool;
+    /// What is asked for, for messages: "a metric".
+    const WANTED: &'static str;
+
+    /// Offers the imports.
+    fn link(linker: &mut Linker<Guest<Self>>) -> wasmtime::Result<()>;
+    /// Looks up the exports and checks their types.
+    fn exports(store: &mut Store<Guest<Self>>, instance: &Instance) -> wasmtime::Result<Self::Exports>;
+    /// Calls `describe`.
+    fn describe(exports: &Self::Exports, store: &mut Store<Guest<Self>>) -> wasmtime::Result<types::Description>;
+    /// What the imports work on while there is no run.
+    fn nowhere() -> Self;
+}
+
+/// Offers `logging`, which is all that most worlds import.
+pub(crate) fn link_logging<W: Send + 'static>(linker: &mut Linker<Guest<W>>) -> wasmtime::Result<()> {
+    logging::add_to_linker::<_, HasSelf<Guest<W>>>(linker, |guest| guest)
+}
+
+/// A plugin that can be instantiated.
+pub(crate) struct Loaded<W: World> {
+    plugin: Arc<str>,
+    sha256: [u8; 32],
+    kind: Kind,
+    limits: Arc<Limits>,
+    engine: Engine,
+    pre: InstancePre<Guest<W>>,
+    description: Description,
+    /// The configuration as JSON.
+    config: String,
+}
+
+impl<W: World> std::fmt::Debug for Loaded<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin").field("plugin", &self.plugin).field("kind", &self.kind).field("description", &self.description).finish()
+    }
+}
+
+impl<W: World> Loaded<W> {
+    /// Reads, compiles, links and describes a plugin, and checks its configuration; null is an empty one.
+    pub(crate) fn load(name: &str, path: &Path, config: &Value, limits: &Limits) -> Result<Loaded<W>> {
+        let source = Source::read(name, path, limits)?;
+        let outline = outline(&source)?;
+        if !W::accepts(outline.kind) {
+            let problem = format!("it is {}, {} is needed here", outline.kind.a(), W::WANTED);
+            return Err(report::load(name, FaultKind::Link, problem, "name another plugin, or use this one where its kind belongs"));
+        }
+        let mut loaded = Loaded::link(&source, &outline, limits)?;
+        let empty = Value::Object(serde_json::Map::new());
+        let config = if config.is_null() { &empty } else { config };
+        schema::check(name, &loaded.description.config_schema, config)?;
+        loaded.config = config.to_string();
+        Ok(loaded)
+    }
+
+    /// Compiles, links and describes.
+    pub(crate) fn link(source: &Source, outline: &Outline, limits: &Limits) -> Result<Loaded<W>> {
+        let engine = engine(W::PROFILE, &source.name)?;
+        let component = cache::component(&engine, source, limits)?;
+        let unfit = |e: wasmtime::Error| {
+            let (problem, remedy) = report::classify_linking(&e);
+            report::load(&source.name, FaultKind::Link, problem, remedy)
+        };
+        let mut linker = Linker::new(&engine.wasm);
+        W::link(&mut linker).map_err(unfit)?;
+        let pre = linker.instantiate_pre(&component).map_err(unfit)?;
+        let mut loaded = Loaded {
+            plugin: source.name.clone(),
+            sha256: source.sha256,
+            kind: outline.kind,
+            limits: Arc::new(limits.clone()),
+            engine,
+            pre,
+            description: Description { name: String::new(), version: String::new(), summary: String::new(), config_schema: String::new() },
+            config: String::new(),
+        };
+        let (mut session, exports) = loaded.instantiate(W::nowhere())?;
+        let description = session.call(W::DESCRIBE, None, 0, |store| W::describe(&exports, store))?;
+        loaded.description = check_description(&mut session, description)?;
+        Ok(loaded)
+    }
+
+    /// A fresh instance, not configured.
+    pub(crate) fn instantiate(&self, world: W) -> Result<(Session<W>, W::Exports)> {
+        // Its clock may have stayed behind in the process that forked this one.
+        let engine = engine(W::PROFILE, &self.plugin)?;
+        let engine = if wasmtime::Engine::same(&engine.wasm, &self.engine.wasm) { &engine } else { &self.engine };
+        let mut session = Session::new(engine, &self.plugin, &self.limits, world);
+        let instance = session.call("instantiate", None, 0, |store| self.pre.instantiate(store))?;
+        let mut unfit = None;
+        let exports = session.call("instantiate", None, 0, |store| match W::exports(store, &instance) {
+            Ok(exports) => Ok(Some(exports)),
+            Err(error) => {
+                unfit = Some(report::classify_linking(&error));
+                Ok(None)
+            }
+        })?;
+        match (exports, unfit) {
+            (Some(exports), _) => Ok((session, exports)),
+            (None, unfit) => {
+                let (problem, remedy) = unfit.unwrap_or_default();
+                Err(report::load(&self.plugin, FaultKind::Link, problem, remedy))
+            }
+        }
+    }
+
+    pub(crate) fn config(&self) -> &str {
+        &self.config
+    }
+
+    pub(crate) fn description(&self) -> &Description {
+        &self.description
+    }
+
+    pub(crate) fn sha256(&self) -> [u8; 32] {
+        self.sha256
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+/// Holds a description to the limits that `wit/types.wit` gives.
+fn check_description<W: World>(session: &mut Session<W>, description: types::Description) -> Result<Description> {
+    let types::Description { name, version, summary, config_schema } = description;
+    let shown = |text: &str| escape(text, 64);
+    let problem = if !is_name(&name) {
+        format!("it calls itself `{}`, a name is 1 to 64 of a-z, 0-9 and hyphen, a letter first", shown(&name))
+    } else if !is_version(&version) {
+        format!("its version is `{}`, a semantic version such as `1.4.0` is expected", shown(&version))
+    } else if summary.len() > 256 {
+        format!("its summary has {} bytes, at most 256 are allowed", summary.len())
+    } else if config_schema.len() > 64 << 10 {
+        format!("its config-schema has {} bytes, at most 65536 are allowed", config_schema.len())
+    } else {
+        return Ok(Description { name, version, summary: escape(&summary, summary.len()), config_schema });
+    };
+    Err(session.contract(problem, report::AUTHOR))
+}
+
+fn is_name(name: &str) -> bool {
+    name.len() <= 64
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// Whether this is a version as semver.org has it, of at most 64 bytes.
+fn is_version(version: &str) -> bool {
+    let words = |text: &str| text.split('.').all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let (rest, build) = version.split_once('+').map_or((version, None), |(rest, build)| (rest, Some(build)));
+    let (core, pre) = rest.split_once('-').map_or((rest, None), |(core, pre)| (core, Some(pre)));
+    version.len() <= 64 && core.split('.').count() == 3 && core.split('.').all(number) && pre.is_none_or(words) && build.is_none_or(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_name, is_version};
+
+    #[test]
+    fn names_and_versions_are_as_the_contract_says() {
+        assert!(is_name("mixture-2") && is_name("a"));
+        assert!(!is_name("") && !is_name("2a") && !is_name("a_b") && !is_name("A") && !is_name(&"a".repeat(65)));
+        assert!(is_version("1.4.0") && is_version("0.0.0-rc.1+build-5"));
+        assert!(!is_version("1.4") && !is_version("1.04.0") && !is_version("1.4.0-") && !is_version("v1.4.0") && !is_version("1.4.0+a..b"));
+    }
+}
