@@ -53,7 +53,7 @@ impl AtomicFile {
         temp.as_file().sync_all().map_err(Error::io("write", &target))?;
         // A temporary file is private to its owner; what is published has the usual permissions.
         set_usual_permissions(temp.as_file(), &target)?;
-        temp.persist(&target).map_err(|e| Error::Io { action: "put in place", path: target.clone(), source: e.error })?;
+        temp.persist(&target).map_err(|e| Error::io("put in place", &target)(e.error))?;
         sync_folder(folder_of(&target))
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong, as one type: what could not be done, to which named thing, what was found, and what to do.
 
-use std::{fmt, io, path::PathBuf};
+use std::{fmt, io, path::PathBuf, sync::Arc};
 
 use crate::Fault;
 
@@ -10,7 +10,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Everything that this crate refuses or fails at.
 ///
 /// The message names the thing and says what to do about it; [`Error::code`] is for programs and stays the same across releases.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused.
@@ -21,7 +21,7 @@ pub enum Error {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// A dataset's files are damaged, foreign, or do not fit how they are opened.
     #[error("dataset `{}`: {problem}; {remedy}", path.display())]
@@ -103,7 +103,7 @@ impl Error {
     /// For `map_err` on file operations: `File::open(&path).map_err(Error::io("open", &path))`.
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
         let path = path.into();
-        move |source| Error::Io { action, path, source }
+        move |source| Error::Io { action, path, source: Arc::new(source) }
     }
 
     /// A dataset error.

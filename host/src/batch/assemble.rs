@@ -8,7 +8,7 @@ use super::{MicroBatch, Plan, Pool, Shape};
 use crate::{
     Error, Result,
     columns::Column,
-    dataset::{Dataset, TokenType},
+    dataset::{Dataset, TokenType, decode},
 };
 
 /// How the tokens of a micro-batch lie in memory.
@@ -101,7 +101,7 @@ impl Assembler {
                     "choose a token that the dataset's type can hold",
                 )
             })?;
-            fill_gaps(tokens.bytes_mut(), &pattern[..width], &starts, &lengths, width);
+            fill_gaps(tokens.bytes_mut(), &pattern, &starts, &lengths, width);
         }
         for ((&id, &start), &n) in ids.iter().zip(&starts).zip(&lengths) {
             self.copy(id, n, &mut tokens.bytes_mut()[start as usize * width..][..n as usize * width])?;
@@ -139,8 +139,12 @@ impl Assembler {
     fn place(&mut self, ids: &[u64], lengths: &[u32]) -> Result<(Vec<u64>, [usize; 2])> {
         match self.arrangement {
             Arrangement::Packed => {
+                let mut starts = Vec::with_capacity(lengths.len());
                 let mut end = 0;
-                let starts = lengths.iter().map(|&n| std::mem::replace(&mut end, end + u64::from(n))).collect();
+                for &n in lengths {
+                    starts.push(end);
+                    end += u64::from(n);
+                }
                 Ok((starts, [1, end as usize]))
             }
             Arrangement::Padded { to, .. } => {
@@ -163,7 +167,9 @@ impl Assembler {
                     .zip(lengths)
                     .map(|(&row, &n)| {
                         let used = &mut used[row as usize];
-                        u64::from(row) * u64::from(length) + std::mem::replace(used, *used + u64::from(n))
+                        let start = u64::from(row) * u64::from(length) + *used;
+                        *used += u64::from(n);
+                        start
                     })
                     .collect();
                 Ok((starts, [n_rows, length as usize]))
@@ -181,7 +187,7 @@ impl Assembler {
         place.copy_from_slice(bytes);
         // The tokens are still in the cache.
         if let Some(vocab_size) = self.dataset.vocab_size()
-            && let Some(token) = token_type.first_outside(place, vocab_size)
+            && let Some(token) = first_outside(token_type, place, vocab_size)
         {
             return Err(Error::data(
                 format!("sample {id} holds token {token}, the vocabulary ends at {}", vocab_size.saturating_sub(1)),
@@ -224,22 +230,20 @@ fn fill_gaps(bytes: &mut [u8], pattern: &[u8], starts: &[u64], lengths: &[u32], 
     }
 }
 
-impl TokenType {
-    /// The first token that is negative or not below `vocab_size`. A pass without branches comes first: nearly always there is none.
-    fn first_outside(self, bytes: &[u8], vocab_size: u64) -> Option<i64> {
-        let outside = |token: i64| u64::try_from(token).map_or(true, |t| t >= vocab_size);
-        let suspect = match self {
-            TokenType::U8 => bytes.iter().fold(0, |max, &t| max.max(t)) as u64 >= vocab_size,
-            TokenType::U16 => max_of(bytes, u16::from_le_bytes) as u64 >= vocab_size,
-            // Negative numbers are the largest when their sign is ignored.
-            TokenType::I32 | TokenType::U32 => max_of(bytes, u32::from_le_bytes) as u64 >= vocab_size,
-            _ => true,
-        };
-        if !suspect {
-            return None;
-        }
-        bytes.chunks_exact(self.width()).map(|token| self.read(token)).find(|&token| outside(token))
+/// The first token that is negative or not below `vocab_size`. A pass without branches comes first: nearly always there is none.
+fn first_outside(token_type: TokenType, bytes: &[u8], vocab_size: u64) -> Option<i64> {
+    let outside = |token: i64| u64::try_from(token).map_or(true, |t| t >= vocab_size);
+    let suspect = match token_type {
+        TokenType::U8 => u64::from(bytes.iter().fold(0, |max, &t| max.max(t))) >= vocab_size,
+        TokenType::U16 => u64::from(max_of(bytes, u16::from_le_bytes)) >= vocab_size,
+        // Negative numbers are the largest when their sign is ignored.
+        TokenType::I32 | TokenType::U32 => u64::from(max_of(bytes, u32::from_le_bytes)) >= vocab_size,
+        _ => true,
+    };
+    if !suspect {
+        return None;
     }
+    bytes.chunks_exact(token_type.width()).map(|token| decode(token_type, token)).find(|&token| outside(token))
 }
 
 fn max_of<const N: usize, T: Ord + Default + Copy>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> T {

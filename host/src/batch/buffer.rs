@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use crate::dataset::TokenType;
+use crate::dataset::{TokenType, decode};
 
 /// Tokens of one micro-batch, as stored in the dataset: little-endian, of one type.
 pub struct TokenBuffer {
@@ -49,7 +49,7 @@ impl TokenBuffer {
     /// Each token as a number, whatever its type.
     pub fn iter(&self) -> impl Iterator<Item = i64> + '_ {
         let token_type = self.token_type;
-        self.bytes().chunks_exact(token_type.width()).map(move |token| token_type.read(token))
+        self.bytes().chunks_exact(token_type.width()).map(move |token| decode(token_type, token))
     }
 
     /// XXH3-128 of the tokens' bytes, in hex: to compare what two ranks or two runs were given.

@@ -1,10 +1,12 @@
 //! One column: a value per sample, and the samples in ascending order of it.
 
 use std::{
-    fmt,
+    fmt, fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     format::{COLUMN, ORDER, TOTAL, TOTALS, VALUE},
@@ -81,6 +83,40 @@ impl Column {
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let provenance = reader.provenance;
         Ok(Column { inner: Arc::new(Inner { name, path: path.to_owned(), numbers, ids, len, min, max, categories, provenance }) })
+    }
+
+    /// Names and files of the columns in a folder, in the order of the names' bytes; none if there is no such folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be read.
+    pub fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
+            Err(e) => return Err(Error::io("read the folder", folder)(e)),
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(Error::io("read the folder", folder))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            match name.strip_suffix(".arrow") {
+                Some(name) if !name.starts_with('.') && !name.ends_with(".totals") => found.push((name.to_owned(), path.clone())),
+                _ => {}
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Whether a file is a column, to tell it from other Arrow files.
+    pub fn is_column(path: &Path) -> bool {
+        Reader::open(path, COLUMN).is_ok()
+    }
+
+    /// Hash of what made the column and of what its values span: equal for columns that were made in the same way from the same data.
+    pub fn identity(&self) -> String {
+        let provenance = serde_json::to_string(self.provenance()).unwrap_or_default();
+        format!("{:032x}", xxh3_128(format!("{provenance} {:?} {:?} {:?}", self.min(), self.max(), self.categories()).as_bytes()))
     }
 
     /// Name of the file without `.arrow`. A run file may give the column another name.

@@ -15,12 +15,14 @@ use crate::{Error, Result};
 pub struct Columns {
     n_samples: u64,
     columns: BTreeMap<String, Column>,
+    /// Why a column that somebody may ask for is not among them.
+    excluded: BTreeMap<String, String>,
 }
 
 impl Columns {
     /// No columns yet, over a dataset of `n_samples` samples.
     pub fn new(n_samples: u64) -> Columns {
-        Columns { n_samples, columns: BTreeMap::new() }
+        Columns { n_samples, columns: BTreeMap::new(), excluded: BTreeMap::new() }
     }
 
     /// Adds a column under a name, in place of an older one of that name.
@@ -37,12 +39,20 @@ impl Columns {
         Ok(())
     }
 
+    /// Notes why a column is not among them, for whoever asks for it.
+    pub fn exclude(&mut self, name: impl Into<String>, reason: impl Into<String>) {
+        self.excluded.insert(name.into(), reason.into());
+    }
+
     /// The column of that name.
     ///
     /// # Errors
     /// [`Error::Data`] that lists the names there are.
     pub fn get(&self, name: &str) -> Result<&Column> {
         self.columns.get(name).ok_or_else(|| {
+            if let Some(reason) = self.excluded.get(name) {
+                return Error::data(format!("column `{name}` cannot be used"), reason);
+            }
             let names: Vec<_> = self.columns.keys().map(|n| format!("`{n}`")).collect();
             let remedy = match names.is_empty() {
                 true => "no column is granted; name the columns in the run file".to_owned(),

@@ -7,7 +7,7 @@ use super::{
     state::{Identity, Progress, SamplerState},
 };
 use crate::{
-    Result,
+    Error, Result,
     batch::{Digest, Plan},
     dataset::Dataset,
     plugin::{Context, Filled, Policy, Step},
@@ -129,8 +129,8 @@ impl Planner {
                 return Ok(None);
             }
         }
-        plan.finish(self.seed, step);
-        let digest = plan.digest(step);
+        plan.finish(self.seed, step).map_err(|refusal| Error::data(refusal, "correct the policy"))?;
+        let digest = Digest(plan.digest());
         tracing::debug!(step, digest = %digest, draws = plan.draws().len(), "planned");
 
         let consumed_tokens = match self.progress.consumed_tokens {

@@ -57,20 +57,16 @@ pub(crate) enum Prefetch {
     /// Made when asked for.
     Inline(Box<Worker>),
     /// Made ahead by a thread.
-    Ahead { ready: Receiver<Result<Ready>>, thread: JoinHandle<()> },
+    Ahead(Ahead),
     /// Nothing more comes: the run is over, or failed with this.
-    Over(Option<Failure>),
+    Over(Option<Error>),
 }
-
-/// An error that can be given more than once.
-#[derive(Debug)]
-pub(crate) struct Failure(Error);
 
 impl fmt::Debug for Prefetch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Prefetch::Inline(_) => "Inline",
-            Prefetch::Ahead { .. } => "Ahead",
+            Prefetch::Ahead(_) => "Ahead",
             Prefetch::Over(_) => "Over",
         })
     }
@@ -84,16 +80,20 @@ impl Prefetch {
         // One batch waits in the thread's hands while the channel is full.
         let (sender, ready) = sync_channel(depth - 1);
         match thread::Builder::new().name("curricle-prefetch".into()).spawn(move || run_ahead(worker, &sender)) {
-            Ok(thread) => Prefetch::Ahead { ready, thread },
-            Err(source) => Prefetch::Over(Some(Failure(Error::Io { action: "start a thread for", path: "prefetching".into(), source }))),
+            Ok(thread) => Prefetch::Ahead(Ahead { ready: Some(ready), thread: Some(thread) }),
+            Err(source) => Prefetch::Over(Some(Error::io("start a thread for", "prefetching")(source))),
         }
     }
 
     pub(crate) fn next(&mut self) -> Result<Option<Ready>> {
         let next = match self {
             Prefetch::Inline(worker) => worker.next(),
-            Prefetch::Ahead { ready, .. } => ready.recv().unwrap_or(Ok(None)),
-            Prefetch::Over(failure) => return failure.as_ref().map_or(Ok(None), |f| Err(f.again())),
+            Prefetch::Ahead(ahead) => match ahead.ready.as_ref().map(Receiver::recv) {
+                Some(Ok(next)) => next.map(Some),
+                // The thread has ended without an error: the run is over.
+                _ => Ok(None),
+            },
+            Prefetch::Over(failure) => return failure.clone().map_or(Ok(None), Err),
         };
         match next {
             Ok(Some(ready)) => Ok(Some(ready)),
@@ -102,31 +102,39 @@ impl Prefetch {
                 Ok(None)
             }
             Err(error) => {
-                let failure = Failure(error);
-                let again = failure.again();
-                self.end(Some(failure));
-                Err(again)
+                self.end(Some(error.clone()));
+                Err(error)
             }
         }
     }
 
-    fn end(&mut self, failure: Option<Failure>) {
-        if let Prefetch::Ahead { ready, thread } = std::mem::replace(self, Prefetch::Over(failure)) {
-            drop(ready);
-            if let Err(panic) = thread.join() {
-                std::panic::resume_unwind(panic);
-            }
+    fn end(&mut self, failure: Option<Error>) {
+        if let Prefetch::Ahead(mut ahead) = std::mem::replace(self, Prefetch::Over(failure))
+            && let Some(Err(panic)) = ahead.stop()
+        {
+            std::panic::resume_unwind(panic);
         }
     }
 }
 
-impl Drop for Prefetch {
+/// The thread that runs ahead, and what it has ready.
+pub(crate) struct Ahead {
+    ready: Option<Receiver<Result<Ready>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ahead {
+    /// Lets the thread finish the batch that it is at: it sees the closed channel then.
+    fn stop(&mut self) -> Option<thread::Result<()>> {
+        self.ready = None;
+        self.thread.take().map(JoinHandle::join)
+    }
+}
+
+impl Drop for Ahead {
     fn drop(&mut self) {
-        if let Prefetch::Ahead { ready, thread } = std::mem::replace(self, Prefetch::Over(None)) {
-            // The thread sees the closed channel when it has finished its batch; a panic in it has nobody left to hear.
-            drop(ready);
-            let _ = thread.join();
-        }
+        // A panic in the thread has nobody left to hear it.
+        let _ = self.stop();
     }
 }
 
@@ -143,23 +151,6 @@ fn run_ahead(mut worker: Worker, sender: &SyncSender<Result<Ready>>) {
                 let _ = sender.send(Err(error));
                 return;
             }
-        }
-    }
-}
-
-impl Failure {
-    fn again(&self) -> Error {
-        match &self.0 {
-            Error::Io { action, path, source } => {
-                Error::Io { action, path: path.clone(), source: std::io::Error::new(source.kind(), source.to_string()) }
-            }
-            Error::Dataset { path, problem, remedy } => Error::dataset(path, problem, remedy),
-            Error::Column { column, problem, remedy } => Error::column(column, problem, remedy),
-            Error::Data { problem, remedy } => Error::data(problem, remedy),
-            Error::Config { place, problem, remedy } => Error::config(place, problem, remedy),
-            Error::Plugin(fault) => Error::Plugin(fault.clone()),
-            Error::State { place, problem, remedy } => Error::state(place, problem, remedy),
-            Error::Interrupted { doing, remedy } => Error::Interrupted { doing: doing.clone(), remedy: remedy.clone() },
         }
     }
 }

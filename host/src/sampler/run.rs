@@ -181,11 +181,12 @@ fn load<P>(
     load: impl FnOnce(&str, &Path, &serde_json::Value, &plugin::Limits) -> Result<P>,
 ) -> Result<P> {
     let name = plugin.plugin.get_ref();
-    let path = match plugin::find(name) {
-        Ok(path) if path.is_absolute() => path,
-        Ok(path) => config.resolve(&path),
-        Err(e) => return Err(Error::config(config.place(&plugin.plugin), e, "correct `plugin`")),
-    };
+    let is_path = name.contains(['/', '\\']) || name.ends_with(".wasm");
+    let wanted = if is_path { config.resolve(Path::new(name)).to_string_lossy().into_owned() } else { name.clone() };
+    let path = plugin::find(&wanted).map_err(|error| match error {
+        Error::Config { problem, remedy, place } => Error::config(config.place(&plugin.plugin), format!("{place}: {problem}"), remedy),
+        other => other,
+    })?;
     if let Some(wanted) = &plugin.sha256 {
         plugin::check_sha256(name, &path, wanted)?;
     }
