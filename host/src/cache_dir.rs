@@ -13,5 +13,7 @@ pub(crate) fn cache_dir() -> Result<PathBuf> {
     set("CURRICLE_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("curricle")))
         .or_else(|| set("HOME").map(|folder| folder.join(".cache").join("curricle")))
-        .ok_or_else(|| Error::config("environment", "none of `CURRICLE_CACHE`, `XDG_CACHE_HOME` and `HOME` is set", "set `CURRICLE_CACHE` to a folder"))
+        .ok_or_else(|| {
+            Error::config("environment", "none of `CURRICLE_CACHE`, `XDG_CACHE_HOME` and `HOME` is set", "set `CURRICLE_CACHE` to a folder")
+        })
 }

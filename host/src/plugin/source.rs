@@ -61,7 +61,11 @@ fn find_in(name_or_path: &str, folders: &[PathBuf]) -> Result<PathBuf> {
         return if path.is_file() {
             Ok(path)
         } else {
-            Err(Error::config(format!("plugin `{name_or_path}`"), "there is no such file", "check the path, or build the plugin with `curricle build`"))
+            Err(Error::config(
+                format!("plugin `{name_or_path}`"),
+                "there is no such file",
+                "check the path, or build the plugin with `curricle build`",
+            ))
         };
     }
     let file = format!("{name_or_path}.wasm");
