@@ -225,12 +225,12 @@ impl Column {
     /// # Errors
     /// [`Error::Column`] with the first place of the order that is wrong.
     pub fn verify(&self) -> Result<()> {
-        let codes = self.categories().map_or(u64::MAX, |list| list.len() as u64);
+        let last_key = self.categories().map_or(u64::MAX, |list| list.len() as u64 - 1);
         with_numbers!(&self.inner.numbers, numbers => {
             let mut last = None;
             for place in 0..self.len() {
                 let id = self.sample_at(place)?;
-                let value = usize::try_from(id).ok().and_then(|id| numbers.get(id)).filter(|v| !v.is_nan() && v.key() < codes.max(1));
+                let value = usize::try_from(id).ok().and_then(|id| numbers.get(id)).filter(|v| !v.is_nan() && v.key() <= last_key);
                 // Places that ascend strictly, by value and then by id, can hold no sample twice, and so none is missing.
                 let this = value.map(|v| (v.key(), id)).filter(|this| last < Some(*this));
                 last = Some(this.ok_or_else(|| self.damaged(place))?);

@@ -24,7 +24,7 @@ pub(super) fn intersect(n: u64, conditions: &[Places]) -> Result<Set> {
     if smallest.count().saturating_mul(LOOK_UP) < n { look_up(n, smallest, conditions) } else { scan(n, conditions) }
 }
 
-fn look_up(n: u64, smallest: &Places, conditions: &[Places]) -> Result<Set> {
+pub(super) fn look_up(n: u64, smallest: &Places, conditions: &[Places]) -> Result<Set> {
     let mut ids = Vec::new();
     for (start, end) in &smallest.ranges {
         smallest.column.ids().extend(*start, *end, &mut ids);
@@ -36,7 +36,7 @@ fn look_up(n: u64, smallest: &Places, conditions: &[Places]) -> Result<Set> {
     Ok(Set::from_sorted(&ids))
 }
 
-fn scan(n: u64, conditions: &[Places]) -> Result<Set> {
+pub(super) fn scan(n: u64, conditions: &[Places]) -> Result<Set> {
     let tests: Vec<Box<dyn Test + '_>> = conditions.iter().map(test).collect::<Result<_>>()?;
     let chunk = |number: u64| {
         let first = number * CHUNK as u64;

@@ -101,7 +101,7 @@ fn select_bit(word: u64, rank: u32) -> u32 {
 }
 
 /// A set of sample ids.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Set {
     len: u64,
     /// Chunks that have members, and the first 48 bits of these.
