@@ -88,7 +88,7 @@ fn curriculum_gives_nothing_twice_before_the_others_of_its_stream() {
         }
     }
     // Whatever one stream holds was drawn k or k + 1 times.
-    let mut seen = vec![Vec::new(); planner.streams().n_streams()];
+    let mut seen = vec![Vec::new(); planner.streams().len()];
     for (number, seen) in seen.iter_mut().enumerate() {
         let stream = planner.streams().get(number as u32).unwrap();
         seen.extend((0..stream.len()).map(|i| counts[stream.selection().get(i).unwrap() as usize]));

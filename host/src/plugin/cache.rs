@@ -92,7 +92,9 @@ fn compile(engine: &Engine, source: &Source, limits: &Limits) -> Result<Vec<u8>>
             // Nobody listens once the time is over.
             let _ = sender.send(wasm.precompile_component(&bytes));
         })
-        .map_err(|e| report::load(&source.name, FaultKind::Load, format!("cannot start a thread to compile it: {e}"), "raise the limit on threads"))?;
+        .map_err(|e| {
+            report::load(&source.name, FaultKind::Load, format!("cannot start a thread to compile it: {e}"), "raise the limit on threads")
+        })?;
     match receiver.recv_timeout(limits.compile_time) {
         Ok(Ok(code)) => Ok(code),
         Ok(Err(error)) => {
@@ -147,4 +149,91 @@ fn check_private(path: &Path) -> Result<(), String> {
 #[cfg(not(unix))]
 fn check_private(_: &Path) -> Result<(), String> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::plugin::engine::{Profile, engine};
+
+    fn source() -> Source {
+        let bytes = wat::parse_str(r#"(component (core module (func (export "f"))))"#).unwrap();
+        Source { name: "p".into(), bytes, sha256: [7; 32] }
+    }
+
+    fn load(folder: &Path, engine: &Engine) -> Result<Component> {
+        component_in(Ok(folder.to_owned()), engine, &source(), &Limits::default())
+    }
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    #[test]
+    fn what_was_compiled_is_kept_per_profile_and_used_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("compiled");
+        let decide = engine(Profile::Decide, "p").unwrap();
+        load(&folder, &decide).unwrap();
+        let kept = files(&folder);
+        assert_eq!(kept.len(), 1);
+        let written = fs::metadata(&kept[0]).unwrap().modified().unwrap();
+        load(&folder, &decide).unwrap();
+        assert_eq!(fs::metadata(&kept[0]).unwrap().modified().unwrap(), written);
+        load(&folder, &engine(Profile::Measure, "p").unwrap()).unwrap();
+        assert_eq!(files(&folder).len(), 2);
+    }
+
+    #[test]
+    fn a_damaged_file_is_compiled_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("compiled");
+        let decide = engine(Profile::Decide, "p").unwrap();
+        load(&folder, &decide).unwrap();
+        let path = files(&folder).remove(0);
+        let whole = fs::read(&path).unwrap();
+        for damaged in [&whole[..whole.len() / 2], b"", b"garbage"] {
+            fs::write(&path, damaged).unwrap();
+            load(&folder, &decide).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), whole);
+        }
+    }
+
+    #[test]
+    fn without_a_cache_it_compiles_every_time() {
+        let decide = engine(Profile::Decide, "p").unwrap();
+        load(Path::new("/dev/null/compiled"), &decide).unwrap();
+        let nowhere = Err(Error::config("environment", "no home", "set one"));
+        component_in(nowhere, &decide, &source(), &Limits::default()).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_others_can_write_to_is_not_trusted() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("compiled");
+        let decide = engine(Profile::Decide, "p").unwrap();
+        load(&folder, &decide).unwrap();
+        let path = files(&folder).remove(0);
+        assert!(open(&decide, &path).is_some());
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(open(&decide, &path).is_none());
+        load(&folder, &decide).unwrap();
+    }
+
+    #[test]
+    fn many_may_compile_the_same_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("compiled");
+        let decide = engine(Profile::Decide, "p").unwrap();
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| load(&folder, &decide).unwrap());
+            }
+        });
+        assert_eq!(files(&folder).len(), 1);
+    }
 }

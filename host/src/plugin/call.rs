@@ -33,7 +33,11 @@ pub(crate) struct Guest<W> {
 /// Why a host function ended the call.
 #[derive(Debug)]
 enum Breach {
-    Fault { kind: FaultKind, problem: String, remedy: String },
+    Fault {
+        kind: FaultKind,
+        problem: String,
+        remedy: String,
+    },
     /// The host itself failed.
     Host(Error),
 }
@@ -164,7 +168,9 @@ impl<W: Send + 'static> Session<W> {
         let (kind, text, remedy) = match refusal {
             types::Error::Config(text) => (FaultKind::Refused, text, "change the configuration of the plugin"),
             types::Error::Data(text) => (FaultKind::Refused, text, "change the configuration of the plugin, or give it the data it needs"),
-            types::Error::State(text) => (FaultKind::State, text, "resume with the plugin and the configuration that the state was saved under"),
+            types::Error::State(text) => {
+                (FaultKind::State, text, "resume with the plugin and the configuration that the state was saved under")
+            }
             types::Error::Exhausted => {
                 return self.contract("it has nothing left to give, which only `policy.fill` may say", report::AUTHOR);
             }
@@ -206,7 +212,9 @@ impl<W: Send + 'static> Session<W> {
         let (kind, problem, remedy) = match (guest.breach.take(), guest.meter.take_refused()) {
             (Some(Breach::Host(error)), _) => return error,
             (Some(Breach::Fault { kind, problem, remedy }), _) => (kind, problem, remedy),
-            (None, Some(problem)) => (FaultKind::Limit, problem, "look for something that grows without end, or raise `limits.memory`".to_owned()),
+            (None, Some(problem)) => {
+                (FaultKind::Limit, problem, "look for something that grows without end, or raise `limits.memory`".to_owned())
+            }
             (None, None) => report::classify(error, &self.limits),
         };
         self.fault(name, step, kind, problem, remedy)

@@ -70,14 +70,24 @@ pub(crate) fn engine(profile: Profile, plugin: &str) -> Result<Engine> {
     let wasm = match slot.as_ref().and_then(|(weak, _)| weak.upgrade()) {
         Some(wasm) => wasm,
         None => wasmtime::Engine::new(&profile.config()).map_err(|e| {
-            report::load(plugin, FaultKind::Load, format!("this machine cannot run plugins: {}", report::cause(&e)), "run on another machine")
+            report::load(
+                plugin,
+                FaultKind::Load,
+                format!("this machine cannot run plugins: {}", report::cause(&e)),
+                "run on another machine",
+            )
         })?,
     };
     // A forked process has the engine but not the thread.
     let ticking = matches!(slot, Some((weak, owner)) if *owner == process::id() && weak.upgrade().is_some());
     if !ticking {
         tick(wasm.weak()).map_err(|e| {
-            report::load(plugin, FaultKind::Load, format!("cannot start the thread that keeps deadlines: {e}"), "raise the limit on threads")
+            report::load(
+                plugin,
+                FaultKind::Load,
+                format!("cannot start the thread that keeps deadlines: {e}"),
+                "raise the limit on threads",
+            )
         })?;
         *slot = Some((wasm.weak(), process::id()));
     }

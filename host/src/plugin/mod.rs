@@ -39,6 +39,6 @@ pub use self::{
     packer::{Packer, PackerPlugin},
     policy::{Context, Filled, Policy, PolicyPlugin, Step},
     policy_imports::Pacings,
-    source::find,
+    source::{check_sha256, find},
     world::Description,
 };

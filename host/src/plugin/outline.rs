@@ -147,10 +147,7 @@ fn kind(source: &Source, exports: &[String]) -> Result<Kind> {
             format!("it implements no world of `curricle:plugin`: it exports {}", list(exports)),
             "export `pacing`, `metric`, `policy` or `packer`, as `wit/README.md` says",
         ),
-        [first, second, ..] => link(
-            format!("it is both {} and {}", first.a(), second.a()),
-            "make two plugins of it",
-        ),
+        [first, second, ..] => link(format!("it is both {} and {}", first.a(), second.a()), "make two plugins of it"),
     }
 }
 
@@ -178,7 +175,12 @@ fn check_version(source: &Source, version: &str) -> Result<()> {
         return Ok(());
     }
     let problem = format!("it is built for `curricle:plugin@{version}`, this host offers `{MINOR}x`");
-    Err(report::load(&source.name, FaultKind::Link, problem, "build it against the `wit/` of this release, or take another release of Curricle"))
+    Err(report::load(
+        &source.name,
+        FaultKind::Link,
+        problem,
+        "build it against the `wit/` of this release, or take another release of Curricle",
+    ))
 }
 
 /// Interface and version, if the name is one of the contract's.

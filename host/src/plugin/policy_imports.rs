@@ -214,8 +214,10 @@ impl streams::Host for Host {
         self.check_phase("streams.take", FILLING)?;
         self.stream(stream)?;
         if count as usize > MAX_SAMPLES {
-            return self
-                .breach(format!("it asked `streams.take` for {count} samples at once, at most {MAX_SAMPLES} are given"), "take fewer at a time");
+            return self.breach(
+                format!("it asked `streams.take` for {count} samples at once, at most {MAX_SAMPLES} are given"),
+                "take fewer at a time",
+            );
         }
         self.charge(LOOKUP.saturating_add(u64::from(count) * 4))?;
         let mut ids = Vec::with_capacity(count as usize);

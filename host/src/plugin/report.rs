@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use wasmtime::Trap;
 
-use super::{engine::STACK, limits::{Limits, show_bytes}, log::escape};
+use super::{
+    engine::STACK,
+    limits::{Limits, show_bytes},
+    log::escape,
+};
 use crate::{Error, Fault, FaultKind};
 
 /// Bytes of a foreign message that are shown.
@@ -63,11 +67,9 @@ pub(crate) fn classify(error: &wasmtime::Error, limits: &Limits) -> (FaultKind, 
 
 fn classify_trap(trap: Trap, limits: &Limits) -> (FaultKind, String, String) {
     let (kind, problem, remedy) = match trap {
-        Trap::OutOfFuel => (
-            FaultKind::Limit,
-            format!("it used up its fuel of {}", limits.fuel),
-            "look for a loop without end, or raise `limits.fuel`",
-        ),
+        Trap::OutOfFuel => {
+            (FaultKind::Limit, format!("it used up its fuel of {}", limits.fuel), "look for a loop without end, or raise `limits.fuel`")
+        }
         Trap::Interrupt => (
             FaultKind::Limit,
             format!("it ran longer than its deadline of {}", show_time(limits.deadline)),
@@ -78,9 +80,11 @@ fn classify_trap(trap: Trap, limits: &Limits) -> (FaultKind, String, String) {
             format!("its calls nest too deep for its stack of {}", show_bytes(STACK as u64)),
             "look for a recursion without end, or use a loop",
         ),
-        Trap::UnreachableCodeReached => {
-            (FaultKind::Trap, "it panicked, or reached code that it holds unreachable".to_owned(), "see its last log lines, or tell its author")
-        }
+        Trap::UnreachableCodeReached => (
+            FaultKind::Trap,
+            "it panicked, or reached code that it holds unreachable".to_owned(),
+            "see its last log lines, or tell its author",
+        ),
         Trap::MemoryOutOfBounds | Trap::TableOutOfBounds => {
             (FaultKind::Trap, "it reached beyond its memory".to_owned(), "look for a bad pointer or index")
         }
@@ -91,11 +95,9 @@ fn classify_trap(trap: Trap, limits: &Limits) -> (FaultKind, String, String) {
         }
         Trap::CannotEnterComponent => (FaultKind::Trap, "it was called while it was running".to_owned(), AUTHOR),
         Trap::CannotLeaveComponent => (FaultKind::Trap, "it called the host where that is not allowed".to_owned(), AUTHOR),
-        Trap::InvalidChar
-        | Trap::StringOutOfBounds
-        | Trap::ListOutOfBounds
-        | Trap::InvalidDiscriminant
-        | Trap::UnalignedPointer => (FaultKind::Contract, format!("its answer or request cannot be read: {}", trap_text(trap)), AUTHOR),
+        Trap::InvalidChar | Trap::StringOutOfBounds | Trap::ListOutOfBounds | Trap::InvalidDiscriminant | Trap::UnalignedPointer => {
+            (FaultKind::Contract, format!("its answer or request cannot be read: {}", trap_text(trap)), AUTHOR)
+        }
         _ => (FaultKind::Trap, format!("it trapped: {}", trap_text(trap)), AUTHOR),
     };
     (kind, problem, remedy.to_owned())

@@ -19,7 +19,11 @@ const MAX_PATTERN: usize = 1 << 20;
 pub(crate) fn check(plugin: &str, schema: &str, config: &Value) -> Result<()> {
     if !config.is_object() {
         let found = quote(config);
-        return Err(Error::config(format!("configuration of plugin `{plugin}`"), format!("it is {found}, not a table"), "write keys and values"));
+        return Err(Error::config(
+            format!("configuration of plugin `{plugin}`"),
+            format!("it is {found}, not a table"),
+            "write keys and values",
+        ));
     }
     if schema.is_empty() {
         return Ok(());
@@ -76,9 +80,7 @@ fn explain(error: &ValidationError<'_>, schema: &Value) -> (String, String) {
             };
             (format!("unknown key {unknown}"), remedy)
         }
-        ValidationErrorKind::Required { property } => {
-            (format!("{} is missing", quote(property).replace('"', "`")), "add it".to_owned())
-        }
+        ValidationErrorKind::Required { property } => (format!("{} is missing", quote(property).replace('"', "`")), "add it".to_owned()),
         ValidationErrorKind::Type { kind } => {
             let kinds = match kind {
                 jsonschema::error::TypeKind::Single(kind) => kind.to_string(),
@@ -235,7 +237,10 @@ mod tests {
             refused(schema.clone(), json!({"weights": [{"w": 1}, {"w": "x"}, {"w": -1}]})),
             "plugin `p`, key `weights[1].w`: found \"x\", and 1 more problem; it must be of type number"
         );
-        assert_eq!(refused(schema.clone(), json!({"weights": [{"w": -1}]})), "plugin `p`, key `weights[0].w`: found -1; it must be greater than 0");
+        assert_eq!(
+            refused(schema.clone(), json!({"weights": [{"w": -1}]})),
+            "plugin `p`, key `weights[0].w`: found -1; it must be greater than 0"
+        );
         assert_eq!(
             refused(schema, json!({"weights": [], "mode": "quick"})),
             "plugin `p`, key `mode`: found \"quick\"; it must be one of [\"fast\",\"slow\"]"

@@ -41,6 +41,19 @@ impl Source {
     }
 }
 
+/// Whether the file of a plugin is the one that somebody pinned: `wanted` is its SHA-256 in hexadecimal.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read; [`Error::Plugin`] with both digests if it is another.
+pub fn check_sha256(name: &str, path: &Path, wanted: &str, limits: &Limits) -> Result<()> {
+    let found: String = Source::read(name, path, limits)?.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    if found.eq_ignore_ascii_case(wanted.trim()) {
+        return Ok(());
+    }
+    let problem = format!("`{}` has SHA-256 {found}, the run file wants {wanted}", path.display());
+    Err(report::load(name, FaultKind::Load, problem, "restore the pinned file, or pin this one if you trust it"))
+}
+
 /// The path of a plugin. A path, or a name that ends in `.wasm`, is taken as it is; any other name is that of a built-in plugin, whose file
 /// `NAME.wasm` is looked for in the folders of `$CURRICLE_PLUGINS` (separated as in `$PATH`), then in `plugins` beside the program and one and
 /// two folders above it, then in `../share/curricle/plugins`.
@@ -61,7 +74,11 @@ fn find_in(name_or_path: &str, folders: &[PathBuf]) -> Result<PathBuf> {
         return if path.is_file() {
             Ok(path)
         } else {
-            Err(Error::config(format!("plugin `{name_or_path}`"), "there is no such file", "check the path, or build the plugin with `curricle build`"))
+            Err(Error::config(
+                format!("plugin `{name_or_path}`"),
+                "there is no such file",
+                "check the path, or build the plugin with `curricle build`",
+            ))
         };
     }
     let file = format!("{name_or_path}.wasm");

@@ -188,7 +188,7 @@ fn load<P>(
         other => other,
     })?;
     if let Some(wanted) = &plugin.sha256 {
-        plugin::check_sha256(name, &path, wanted)?;
+        plugin::check_sha256(name, &path, wanted, &plugin.limits)?;
     }
     load(name, &path, &plugin.config_json(&format!("{place}.config"))?, &plugin.limits)
 }

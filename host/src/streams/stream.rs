@@ -101,6 +101,11 @@ impl Stream {
         &self.name
     }
 
+    /// The samples that it runs through.
+    pub fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
     /// Samples in one epoch; at least 1.
     #[expect(clippy::len_without_is_empty, reason = "a stream is never empty")]
     pub fn len(&self) -> u64 {

@@ -73,7 +73,10 @@ fn another_version_is_refused_by_name() {
 fn a_plugin_with_two_worlds_is_refused() {
     let both = r#"(component (instance $i)
         (export "curricle:plugin/pacing@0.1.0" (instance $i)) (export "curricle:plugin/packer@0.1.0" (instance $i)))"#;
-    assert_eq!(refused(&wat::parse_str(both).unwrap()).1, "plugin `p`, load: it is both a pacing function and a packer; make two plugins of it");
+    assert_eq!(
+        refused(&wat::parse_str(both).unwrap()).1,
+        "plugin `p`, load: it is both a pacing function and a packer; make two plugins of it"
+    );
 }
 
 #[test]
@@ -139,15 +142,13 @@ fn compiling_has_a_deadline() {
     let unique = format!("(data (i32.const 60000) \"{:?}\")", std::time::Instant::now()).replace(['{', '}'], "");
     let limits = Limits { compile_time: Duration::ZERO, ..Limits::default() };
     let error = PacingPlugin::load("p", &pacing().with(&unique).file().path(), &Value::Null, &limits).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "plugin `p`, load: compiling it takes longer than 0 s; raise `limits.compile-time`, or make it smaller"
-    );
+    assert_eq!(error.to_string(), "plugin `p`, load: compiling it takes longer than 0 s; raise `limits.compile-time`, or make it smaller");
 }
 
 #[test]
 fn descriptions_keep_to_the_contract() {
-    let refused = |guest: GuestText| PacingPlugin::load("p", &guest.file().path(), &Value::Null, &Limits::default()).unwrap_err().to_string();
+    let refused =
+        |guest: GuestText| PacingPlugin::load("p", &guest.file().path(), &Value::Null, &Limits::default()).unwrap_err().to_string();
     assert_eq!(
         refused(pacing().name("My Plugin\n")),
         "plugin `p`, pacing.describe: it calls itself `My Plugin\\n`, a name is 1 to 64 of a-z, 0-9 and hyphen, a letter first; tell the author of \

@@ -26,7 +26,9 @@ fn metric(measure: &str) -> GuestText {
 
 /// Answers `count` values of the case `case` that lie at 1024.
 fn answer(case: u32, count: &str) -> String {
-    format!("(i32.store (i32.const 164) (i32.const {case})) (i32.store (i32.const 168) (i32.const 1024)) (i32.store (i32.const 172) {count})")
+    format!(
+        "(i32.store (i32.const 164) (i32.const {case})) (i32.store (i32.const 168) (i32.const 1024)) (i32.store (i32.const 172) {count})"
+    )
 }
 
 /// As many values as there are samples.

@@ -59,7 +59,8 @@ fn with_much_fuel_the_deadline_ends_a_loop() {
 
 #[test]
 fn fuel_is_not_carried_from_call_to_call() {
-    let body = "(local i32) (loop $l (local.set 1 (i32.add (local.get 1) (i32.const 1))) (br_if $l (i32.lt_u (local.get 1) (i32.const 5000))))
+    let body =
+        "(local i32) (loop $l (local.set 1 (i32.add (local.get 1) (i32.const 1))) (br_if $l (i32.lt_u (local.get 1) (i32.const 5000))))
         (f64.const 1)";
     let guest = pacing().export("difficulty", &format!("(param i64) (result f64) {body}"));
     let mut pacing = start(&guest, &Limits { fuel: 50_000, ..Limits::default() }).unwrap();
@@ -140,10 +141,7 @@ fn a_refused_configuration_is_told_in_the_plugins_words() {
         .with(refusal);
     let error = start(&guest, &Limits::default()).unwrap_err();
     assert_eq!(error.code(), "plugin-refused");
-    assert_eq!(
-        error.to_string(),
-        "plugin `p`, pacing.configure: bad\\u{1b}[2J weights; change the configuration of the plugin"
-    );
+    assert_eq!(error.to_string(), "plugin `p`, pacing.configure: bad\\u{1b}[2J weights; change the configuration of the plugin");
 }
 
 #[test]
@@ -161,7 +159,8 @@ fn unreadable_answers_are_faults() {
             .with(&format!("(data (i32.const 64) \"{answer}\") (data (i32.const 512) \"\\ff\")"));
         let error = start(&guest, &Limits::default()).unwrap_err();
         assert_eq!(error.code(), "plugin-contract");
-        let expected = format!("plugin `p`, pacing.configure: its answer or request cannot be read: {expected}; tell the author of the plugin");
+        let expected =
+            format!("plugin `p`, pacing.configure: its answer or request cannot be read: {expected}; tell the author of the plugin");
         assert_eq!(error.to_string(), expected);
     }
 }

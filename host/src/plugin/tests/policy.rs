@@ -98,8 +98,14 @@ fn fuel_is_the_same_in_every_instance() {
 fn a_batch_of_another_size_is_a_fault() {
     let at = "plugin `q`, policy.fill, step 5: ";
     let remedy = "draw and append exactly `plan.size` samples";
-    assert_eq!(refused(&format!("{} {OK}", draw(0, "(i32.const 15)"))), format!("{at}the batch came to 15 samples, 16 were asked for; {remedy}"));
-    assert_eq!(refused(&format!("{} {OK}", draw(0, "(i32.const -1)"))), format!("{at}asked for 4294967295 samples, the batch has 16; {remedy}"));
+    assert_eq!(
+        refused(&format!("{} {OK}", draw(0, "(i32.const 15)"))),
+        format!("{at}the batch came to 15 samples, 16 were asked for; {remedy}")
+    );
+    assert_eq!(
+        refused(&format!("{} {OK}", draw(0, "(i32.const -1)"))),
+        format!("{at}asked for 4294967295 samples, the batch has 16; {remedy}")
+    );
 }
 
 #[test]
@@ -129,7 +135,8 @@ fn imports_are_a_fault_out_of_their_phase() {
 #[test]
 fn an_exhausted_policy_ends_training_and_leaves_no_plan() {
     let exhausted = "(i32.const 720)";
-    let guest = policy("policy", &format!("{} {exhausted}", draw(0, "(i32.const 3)"))).with("(data (i32.const 720) \"\\01\\00\\00\\00\\03\")");
+    let guest =
+        policy("policy", &format!("{} {exhausted}", draw(0, "(i32.const 3)"))).with("(data (i32.const 720) \"\\01\\00\\00\\00\\03\")");
     let mut plan = Plan::new(16);
     assert_eq!(start(&guest).fill(step(0), &mut plan).unwrap(), Filled::Exhausted);
     assert!(plan.ids().is_empty());
@@ -166,13 +173,22 @@ fn a_fault_of_a_pacing_function_is_passed_on() {
 
 /// A stateful guest that keeps one byte, at 800.
 fn stateful(save_length: u32) -> GuestText {
-    policy("stateful-policy", &format!("(i32.store8 (i32.const 800) (i32.add (i32.load8_u (i32.const 800)) (i32.const 1))) {} {OK}", draw(0, "(call $size)")))
-        .export_of(
-            "snapshot",
-            "save",
-            &format!("(result i32) (i32.store (i32.const 808) (i32.const 800)) (i32.store (i32.const 812) (i32.const {save_length})) (i32.const 808)"),
-        )
-        .export_of("snapshot", "restore", &format!("(param i32 i32) (result i32) (i32.store8 (i32.const 800) (i32.load8_u (local.get 0))) {OK}"))
+    policy(
+        "stateful-policy",
+        &format!("(i32.store8 (i32.const 800) (i32.add (i32.load8_u (i32.const 800)) (i32.const 1))) {} {OK}", draw(0, "(call $size)")),
+    )
+    .export_of(
+        "snapshot",
+        "save",
+        &format!(
+            "(result i32) (i32.store (i32.const 808) (i32.const 800)) (i32.store (i32.const 812) (i32.const {save_length})) (i32.const 808)"
+        ),
+    )
+    .export_of(
+        "snapshot",
+        "restore",
+        &format!("(param i32 i32) (result i32) (i32.store8 (i32.const 800) (i32.load8_u (local.get 0))) {OK}"),
+    )
 }
 
 #[test]
