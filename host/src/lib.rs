@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 pub mod atomic;
+mod cache_dir;
 pub mod columns;
 pub mod dataset;
 mod error;

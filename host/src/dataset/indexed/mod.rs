@@ -1,0 +1,329 @@
+//! Pairs of `.bin` and `.idx` files, as Megatron-LM, DeepSpeed and fairseq write them.
+//!
+//! The `.bin` holds the elements of all items, end to end, without a header. The `.idx` says where each item lies; everything in it is
+//! little-endian and nothing is aligned. With n items, d entries of the document index and s sizes, it is one of
+//!
+//! | MMap, at byte | | Tntidx, at byte | |
+//! | --- | --- | --- | --- |
+//! | 0 | `MMIDIDX\0\0` | 0 | `TNTIDX\0\0` |
+//! | 9 | u64 version, 1 | 8 | u64 version, 1 |
+//! | 17 | u8 type code | 16 | u64 type code |
+//! | | | 24 | u64 bytes an element |
+//! | 18 | u64 n | 32 | u64 n |
+//! | | | 40 | u64 s |
+//! | 26 | u64 d | 48 | u64 d |
+//! | | | 56 | i64[n + 1] where the sizes of an item begin |
+//! | 34 | i32[n] lengths in elements | 64 + 8n | i64[n + 1] where an item begins, in elements |
+//! | 34 + 4n | i64[n] where an item begins, in bytes | 72 + 16n | i64[s] sizes of the items' dimensions |
+//! | 34 + 12n | i64[d] document index | 72 + 16n + 8s | i64[d] document index |
+//!
+//! Megatron's multimodal files add i8[n] modes at the end of the first kind, which are not read.
+//!
+//! Opening looks at a few hundred items at either end and at nothing between, so that it takes no longer for 10⁸ items than for ten. Every
+//! access checks the item that it reads.
+
+mod dialect;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+pub use self::dialect::ElementType;
+pub(crate) use self::dialect::code_of;
+use super::mmap::{Mapped, array4, array8, bytes_at};
+use crate::{Error, Result};
+
+pub(crate) const MMAP_MAGIC: &[u8; 9] = b"MMIDIDX\0\0";
+pub(crate) const TNTIDX_MAGIC: &[u8; 8] = b"TNTIDX\0\0";
+
+/// What to do about an `.idx` that cannot be right.
+const DAMAGED: &str = "copy or build the pair again";
+
+/// Which of the two kinds of `.idx` file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Magic {
+    /// `MMIDIDX`: the current one, of Megatron-LM and DeepSpeed.
+    MMap,
+    /// `TNTIDX`: the older one, of fairseq and of the `lazy` and `cached` implementations.
+    Tntidx,
+}
+
+/// A `.bin`/`.idx` pair as it is: tokens, or the metric values and sample ids that DeepSpeed's analyzer leaves in such files.
+#[derive(Debug)]
+pub struct IndexedFile {
+    bin: Mapped,
+    idx: Mapped,
+    magic: Magic,
+    element: ElementType,
+    n: u64,
+    d: u64,
+    /// Where the i32 lengths begin; unused by Tntidx, whose lengths are differences.
+    lens_at: u64,
+    offsets_at: u64,
+    docs_at: u64,
+}
+
+impl IndexedFile {
+    /// Opens `PREFIX.bin` and `PREFIX.idx`; the path of either will do as well.
+    ///
+    /// The type code of an `.idx` means different things to different programs, which the size of the `.bin` tells apart. Where `uint32`
+    /// and `float32` both fit it is taken for `uint32` if some element would be a subnormal number as a float.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be read. [`Error::Dataset`] if one is missing, truncated or foreign, if the two do not belong
+    /// together, or if the type of the elements remains unclear.
+    pub fn open(prefix: impl AsRef<Path>) -> Result<IndexedFile> {
+        open(prefix.as_ref(), None)
+    }
+
+    /// As [`open`](IndexedFile::open), for a file whose type code is ambiguous: the caller says what the elements are.
+    ///
+    /// # Errors
+    /// As [`open`](IndexedFile::open), and if the type code does not allow that type.
+    pub fn open_as(prefix: impl AsRef<Path>, element: ElementType) -> Result<IndexedFile> {
+        open(prefix.as_ref(), Some(element))
+    }
+
+    /// Number of items.
+    pub fn len(&self) -> u64 {
+        self.n
+    }
+
+    /// Whether there is no item.
+    pub fn is_empty(&self) -> bool {
+        self.n == 0
+    }
+
+    /// What an element is.
+    pub fn element_type(&self) -> ElementType {
+        self.element
+    }
+
+    /// The kind of `.idx` file.
+    pub fn magic(&self) -> Magic {
+        self.magic
+    }
+
+    /// Number of elements in the `.bin`.
+    pub fn n_elements(&self) -> u64 {
+        self.bin.len() as u64 / self.element.width()
+    }
+
+    /// Elements of item `i`.
+    ///
+    /// # Errors
+    /// [`Error::Dataset`] if there is no such item or its length is no length.
+    pub fn size(&self, i: u64) -> Result<u64> {
+        if i >= self.n {
+            return Err(self.no_item(i));
+        }
+        match self.magic {
+            Magic::MMap => {
+                let len = self.len_at(i).ok_or_else(|| self.no_item(i))?;
+                u64::try_from(len).map_err(|_| self.wrong(i, format_args!("its length is {len}")))
+            }
+            Magic::Tntidx => {
+                let (start, end) = self.offset_at(i).zip(self.offset_at(i + 1)).ok_or_else(|| self.no_item(i))?;
+                let len = end.checked_sub(start).and_then(|len| u64::try_from(len).ok());
+                len.ok_or_else(|| self.wrong(i, format_args!("it begins at element {start} and ends at {end}")))
+            }
+        }
+    }
+
+    /// The elements of all items, in order, as [`size`](IndexedFile::size) gives them.
+    pub fn sizes(&self) -> impl Iterator<Item = Result<u64>> + '_ {
+        (0..self.n).map(|i| self.size(i))
+    }
+
+    /// The elements of item `i`: little-endian bytes, not aligned.
+    ///
+    /// # Errors
+    /// [`Error::Dataset`] if there is no such item or it does not lie in the `.bin`.
+    pub fn bytes(&self, i: u64) -> Result<&[u8]> {
+        let len = self.size(i)?.saturating_mul(self.element.width());
+        let at = self.offset_at(i).ok_or_else(|| self.no_item(i))?;
+        let start = u64::try_from(at).ok().and_then(|at| match self.magic {
+            Magic::MMap => Some(at),
+            Magic::Tntidx => at.checked_mul(self.element.width()),
+        });
+        start.and_then(|start| bytes_at(&self.bin, start, len)).ok_or_else(|| {
+            let unit = if self.magic == Magic::MMap { "byte" } else { "element" };
+            self.wrong(i, format_args!("{len} bytes from {unit} {at} on reach past the {} bytes of the `.bin`", self.bin.len()))
+        })
+    }
+
+    /// The document index: where documents begin, counted in items, and the number of items at its end. Merged files repeat entries.
+    pub fn document_index(&self) -> impl ExactSizeIterator<Item = i64> + '_ {
+        let bytes = bytes_at(&self.idx, self.docs_at, self.d * 8).unwrap_or_default();
+        bytes.as_chunks::<8>().0.iter().map(|b| i64::from_le_bytes(*b))
+    }
+
+    /// All elements of the `.bin`, items or not.
+    pub(crate) fn all(&self) -> &[u8] {
+        &self.bin
+    }
+
+    /// Both files, for fingerprints: `.bin` first.
+    pub(crate) fn files(&self) -> [&Mapped; 2] {
+        [&self.bin, &self.idx]
+    }
+
+    /// Where the first item begins, in bytes or elements; 0 in every file whose items are the `.bin` end to end.
+    pub(crate) fn first_offset(&self) -> i64 {
+        self.offset_at(0).unwrap_or(0)
+    }
+
+    /// Appends the elements of the given items: [`size`](IndexedFile::size) without its cost per call.
+    pub(crate) fn sizes_of(&self, ids: &[u64], out: &mut Vec<u32>) -> Result<()> {
+        out.reserve(ids.len());
+        if self.magic == Magic::MMap {
+            let lens = bytes_at(&self.idx, self.lens_at, self.n * 4).unwrap_or_default().as_chunks::<4>().0;
+            for &id in ids {
+                let len = usize::try_from(id).ok().and_then(|id| lens.get(id)).map(|b| i32::from_le_bytes(*b));
+                match len.map(u32::try_from) {
+                    Some(Ok(len)) => out.push(len),
+                    // The slow way finds the words for what is wrong.
+                    _ => out.push(u32::try_from(self.size(id)?).unwrap_or(u32::MAX)),
+                }
+            }
+            return Ok(());
+        }
+        for &id in ids {
+            let len = self.size(id)?;
+            out.push(u32::try_from(len).map_err(|_| self.wrong(id, format_args!("its {len} elements are more than 4 294 967 295")))?);
+        }
+        Ok(())
+    }
+
+    /// Refuses item `i` if it does not follow on item `i - 1` or does not lie in the `.bin`.
+    pub(crate) fn check_item(&self, i: u64) -> Result<()> {
+        self.bytes(i)?;
+        let previous = i.checked_sub(1).and_then(|p| self.offset_at(p));
+        match (previous, self.offset_at(i)) {
+            (Some(previous), Some(at)) if at < previous => {
+                Err(self.wrong(i, format_args!("it begins at {at}, before the item that precedes it, at {previous}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn len_at(&self, i: u64) -> Option<i32> {
+        array4(&self.idx, self.lens_at.checked_add(i.checked_mul(4)?)?).map(i32::from_le_bytes)
+    }
+
+    fn offset_at(&self, i: u64) -> Option<i64> {
+        array8(&self.idx, self.offsets_at.checked_add(i.checked_mul(8)?)?).map(i64::from_le_bytes)
+    }
+
+    fn no_item(&self, i: u64) -> Error {
+        Error::dataset(self.idx.path(), format_args!("there is no item {i}, it has {}", self.n), "ask for an item that exists")
+    }
+
+    fn wrong(&self, i: u64, problem: impl std::fmt::Display) -> Error {
+        Error::dataset(self.idx.path(), format_args!("item {i}: {problem}"), DAMAGED)
+    }
+}
+
+/// The prefix of a pair, given the prefix or either file.
+pub(crate) fn prefix_of(path: &Path) -> PathBuf {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("bin" | "idx") => path.with_extension(""),
+        _ => path.to_owned(),
+    }
+}
+
+/// `path` with `.extension` appended, whatever dots are in it.
+pub(crate) fn with_suffix(path: &Path, extension: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(extension);
+    name.into()
+}
+
+fn open(path: &Path, wanted: Option<ElementType>) -> Result<IndexedFile> {
+    let prefix = prefix_of(path);
+    let (bin_path, idx_path) = (with_suffix(&prefix, "bin"), with_suffix(&prefix, "idx"));
+    for (missing, present) in [(&bin_path, &idx_path), (&idx_path, &bin_path)] {
+        if present.exists() && !missing.exists() {
+            let problem = format_args!("the file is missing, though `{}` is there", present.display());
+            return Err(Error::dataset(missing, problem, "put the two files of the pair side by side"));
+        }
+    }
+    let (bin, idx) = (Mapped::open(&bin_path)?, Mapped::open(&idx_path)?);
+    let header = Header::read(&idx)?;
+    let mut file = IndexedFile {
+        bin,
+        magic: header.magic,
+        // Bytes until it is known what the elements are.
+        element: ElementType::Int(super::TokenType::U8),
+        n: header.n,
+        d: header.d,
+        lens_at: header.lens_at,
+        offsets_at: header.offsets_at,
+        docs_at: header.docs_at,
+        idx,
+    };
+    file.element = dialect::resolve(&file, header.code, header.width, wanted)?;
+    Ok(file)
+}
+
+/// What the first bytes of an `.idx` say, checked against its size.
+struct Header {
+    magic: Magic,
+    code: u64,
+    /// Bytes an element; the MMap kind does not say.
+    width: Option<u64>,
+    n: u64,
+    d: u64,
+    lens_at: u64,
+    offsets_at: u64,
+    docs_at: u64,
+}
+
+impl Header {
+    fn read(idx: &Mapped) -> Result<Header> {
+        let magic = if idx.starts_with(MMAP_MAGIC) {
+            Magic::MMap
+        } else if idx.starts_with(TNTIDX_MAGIC) {
+            Magic::Tntidx
+        } else if idx.is_empty() {
+            return Err(Error::dataset(idx.path(), "the file is empty", DAMAGED));
+        } else {
+            let problem = "it is no index of a token file: it begins neither with `MMIDIDX` nor with `TNTIDX`";
+            return Err(Error::dataset(idx.path(), problem, "give the `.idx` of a Megatron, DeepSpeed or fairseq dataset"));
+        };
+        let cut = || Error::dataset(idx.path(), format_args!("it is cut off within its header, after {} bytes", idx.len()), DAMAGED);
+        let number = |at| array8(idx, at).map(u64::from_le_bytes).ok_or_else(cut);
+        let mmap = magic == Magic::MMap;
+        let version = number(if mmap { 9 } else { 8 })?;
+        if version != 1 {
+            return Err(Error::dataset(idx.path(), format_args!("it is of version {version}"), "only version 1 is known"));
+        }
+        let (header, file_size) = if mmap {
+            let code = bytes_at(idx, 17, 1).and_then(|b| b.first()).copied().ok_or_else(cut)?;
+            let (n, d) = (number(18)?, number(26)?);
+            let (lens, offsets, docs) = (34u128, 34 + 4 * u128::from(n), 34 + 12 * u128::from(n));
+            (fields(magic, u64::from(code), None, n, d, [lens, offsets, docs]), docs + 8 * u128::from(d))
+        } else {
+            let (code, width, n, s, d) = (number(16)?, number(24)?, number(32)?, number(40)?, number(48)?);
+            let (dims, offsets) = (56u128, 64 + 8 * u128::from(n));
+            let docs = offsets + 8 * (u128::from(n) + 1) + 8 * u128::from(s);
+            (fields(magic, code, Some(width), n, d, [dims, offsets, docs]), docs + 8 * u128::from(d))
+        };
+        // Counts are compared with the size before anything is computed from them in 64 bits.
+        let found = idx.len() as u128;
+        let with_modes = file_size + if mmap { u128::from(header.n) } else { 0 };
+        if found != file_size && found != with_modes {
+            let state = if found < file_size { "it is cut off" } else { "it is too long" };
+            let problem = format_args!("{state}: {found} bytes, and {} items need {file_size}", header.n);
+            return Err(Error::dataset(idx.path(), problem, DAMAGED));
+        }
+        Ok(header)
+    }
+}
+
+/// A header whose places may still be nonsense: they are used only once the size of the file has confirmed them.
+fn fields(magic: Magic, code: u64, width: Option<u64>, n: u64, d: u64, at: [u128; 3]) -> Header {
+    let [lens_at, offsets_at, docs_at] = at.map(|at| u64::try_from(at).unwrap_or(u64::MAX));
+    Header { magic, code, width, n, d, lens_at, offsets_at, docs_at }
+}

@@ -1,0 +1,103 @@
+//! Files in memory: the only unsafe code of this folder, and whose promise it rests on.
+
+use std::{
+    fmt,
+    fs::File,
+    ops::Deref,
+    path::{Path, PathBuf},
+};
+
+use memmap2::Mmap;
+
+use crate::{Error, Result};
+
+/// A file, mapped to be read. It dereferences to the file's bytes.
+///
+/// The promise it rests on: nobody shortens or overwrites a file while it is mapped. Writers of this crate never do, since they write
+/// another file and rename it. A program that does, kills readers with a bus error, as it would kill any program that maps files.
+pub(crate) struct Mapped {
+    path: PathBuf,
+    map: Mmap,
+}
+
+impl Mapped {
+    /// Maps a regular file whole; an empty one too.
+    pub(crate) fn open(path: &Path) -> Result<Mapped> {
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        let metadata = file.metadata().map_err(Error::io("read", path))?;
+        // A pipe or a folder has no bytes to map, and the system's words for it help nobody.
+        if !metadata.is_file() {
+            return Err(Error::dataset(path, "it is not a regular file", "give the path of a file"));
+        }
+        // SAFETY: the mapping is read-only and private to this value; that the file keeps its bytes is the promise told above.
+        let map = unsafe { Mmap::map(&file) }.map_err(Error::io("map", path))?;
+        Ok(Mapped { path: path.to_owned(), map })
+    }
+
+    /// The file that is mapped.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Tells the system that reads will jump about, so that it does not read ahead. A hint: failing is no error.
+    pub(crate) fn advise_random(&self) {
+        #[cfg(unix)]
+        let _ = self.map.advise(memmap2::Advice::Random);
+    }
+}
+
+impl Deref for Mapped {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.map
+    }
+}
+
+impl fmt::Debug for Mapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mapped").field("path", &self.path).field("len", &self.map.len()).finish()
+    }
+}
+
+/// `len` bytes at `at`, or none where they reach past the end or past what an address holds.
+pub(crate) fn bytes_at(bytes: &[u8], at: u64, len: u64) -> Option<&[u8]> {
+    let start = usize::try_from(at).ok()?;
+    let end = start.checked_add(usize::try_from(len).ok()?)?;
+    bytes.get(start..end)
+}
+
+/// The four bytes at `at`.
+pub(crate) fn array4(bytes: &[u8], at: u64) -> Option<[u8; 4]> {
+    bytes_at(bytes, at, 4)?.try_into().ok()
+}
+
+/// The eight bytes at `at`.
+pub(crate) fn array8(bytes: &[u8], at: u64) -> Option<[u8; 8]> {
+    bytes_at(bytes, at, 8)?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_maps_to_no_bytes() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert_eq!(&*Mapped::open(file.path()).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let message = Mapped::open(folder.path()).unwrap_err().to_string();
+        assert!(message.ends_with("it is not a regular file; give the path of a file"), "{message}");
+    }
+
+    #[test]
+    fn bytes_past_the_end_or_past_any_address_are_none() {
+        assert_eq!(bytes_at(b"abc", 1, 2), Some(&b"bc"[..]));
+        assert_eq!(bytes_at(b"abc", 2, 2), None);
+        assert_eq!(bytes_at(b"abc", u64::MAX, u64::MAX), None);
+    }
+}
