@@ -66,7 +66,7 @@ impl Flat {
             let problem = "its rows are documents, and a token that ends documents was given as well";
             return Err(Error::dataset(path, problem, "leave out the document end"));
         }
-        if end > self.token_type.max() {
+        if end > self.token_type.max_token() {
             let problem = format_args!("token {end} is to end documents, but `{}` cannot hold it", self.token_type);
             return Err(Error::dataset(path, problem, "check the document end and the token type"));
         }

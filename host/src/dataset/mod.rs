@@ -39,7 +39,6 @@ pub use self::{
     view::View,
     writer::IndexedWriter,
 };
-pub(crate) use self::tokens::decode;
 use crate::{Error, Result};
 
 /// What kind of file a dataset is.

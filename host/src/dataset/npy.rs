@@ -59,9 +59,10 @@ impl Header {
             }
         };
         let data_at = text_at + text_len;
-        let found = u128::from(file.len() as u64 - data_at);
-        let needed = u128::from(rows) * u128::from(columns.unwrap_or(1)) * token_type.width() as u128;
-        if rows.checked_mul(columns.unwrap_or(1)).is_none() || needed != found {
+        let found = file.len() as u64 - data_at;
+        let needed = rows.checked_mul(columns.unwrap_or(1)).and_then(|n| n.checked_mul(token_type.width() as u64));
+        if needed != Some(found) {
+            let needed = needed.map_or("more than 2⁶⁴".to_owned(), |n| n.to_string());
             return Err(wrong(format!("its shape needs {needed} bytes behind the header, and there are {found}"), "copy or save it again"));
         }
         Ok(Header { token_type, rows, columns, data_at })
@@ -158,7 +159,7 @@ mod tests {
         assert!(with("'<u2'", "True", "(2, 2)").contains("Fortran order"));
         assert!(with("'<u2'", "False", "(1, 2, 2)").contains("it has 3 dimensions"));
         assert!(with("'<u2'", "False", "(5,)").contains("its shape needs 10 bytes behind the header, and there are 8"));
-        assert!(with("'<u8'", "False", "(18446744073709551615, 18446744073709551615)").contains("its shape needs"));
+        assert!(with("'<u8'", "False", "(18446744073709551615, 18446744073709551615)").contains("its shape needs more than 2⁶⁴ bytes"));
     }
 
     #[test]

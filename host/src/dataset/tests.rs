@@ -130,7 +130,9 @@ fn a_flat_file_falls_into_documents_at_the_token_that_ends_them() {
     );
     assert!(f.error(&path, &Options { document_end: Some(9), ..raw() }).contains("token 9 is to end documents, but does not occur"));
     assert!(f.error(&path, &Options { document_end: Some(70_000), ..raw() }).contains("but `uint16` cannot hold it"));
-    assert!(f.error(&path, &Options { column: Some("ids".into()), ..raw() }).contains("a file of format `raw` has none; leave out the column"));
+    assert!(
+        f.error(&path, &Options { column: Some("ids".into()), ..raw() }).contains("a file of format `raw` has none; leave out the column")
+    );
 }
 
 #[test]

@@ -2,13 +2,10 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
-use serde::Deserialize;
-
 use crate::{Error, Result};
 
 /// How a token id is stored: an integer, little-endian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TokenType {
     /// One byte, unsigned.
     U8,
@@ -63,28 +60,20 @@ impl TokenType {
     }
 
     /// Largest id that can be stored.
-    pub const fn max(self) -> u64 {
+    pub const fn max_token(self) -> u64 {
         let bits = self.width() as u32 * 8 - self.is_signed() as u32;
         u64::MAX >> (64 - bits)
     }
 
     /// The bytes of a token id, or none if this type cannot hold it.
     pub(crate) fn encode(self, token: u64) -> Option<Vec<u8>> {
-        (token <= self.max()).then(|| token.to_le_bytes().iter().copied().take(self.width()).collect())
+        (token <= self.max_token()).then(|| token.to_le_bytes().iter().copied().take(self.width()).collect())
     }
 }
 
 impl fmt::Display for TokenType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-impl TryFrom<String> for TokenType {
-    type Error = Error;
-
-    fn try_from(text: String) -> Result<TokenType> {
-        text.parse()
     }
 }
 
@@ -199,7 +188,7 @@ fn elements<const WIDTH: usize>(bytes: &[u8]) -> impl ExactSizeIterator<Item = [
 }
 
 /// One token; bytes that are too few are 0, which chunks of the right width never are.
-pub(crate) fn decode(token_type: TokenType, token: &[u8]) -> i64 {
+fn decode(token_type: TokenType, token: &[u8]) -> i64 {
     with_type!(token_type, T => token.try_into().map_or(0, |b| T::from_le_bytes(b) as i64))
 }
 
@@ -238,7 +227,7 @@ mod tests {
 
     #[test]
     fn every_type_knows_its_width_and_largest_id() {
-        let found: Vec<_> = TokenType::ALL.iter().map(|t| (t.name(), t.width(), t.max())).collect();
+        let found: Vec<_> = TokenType::ALL.iter().map(|t| (t.name(), t.width(), t.max_token())).collect();
         assert_eq!(
             found,
             [

@@ -172,7 +172,7 @@ fn push_rows(path: &Path, column: &Column, row: u64, batch: &RecordBatch, writer
         Rows::Offsets64 => offsets::<i64>(any.downcast_ref().ok_or_else(unlike)?),
         Rows::Fixed(length) => {
             let list: &FixedSizeListArray = any.downcast_ref().ok_or_else(unlike)?;
-            (list.values(), (0..=list.len()).map(|i| i * length as usize).collect())
+            (&**list.values(), (0..=list.len()).map(|i| i * length as usize).collect())
         }
     };
     if let (Some(first), Some(last)) = (bounds.first(), bounds.last())
@@ -195,5 +195,5 @@ fn push_rows(path: &Path, column: &Column, row: u64, batch: &RecordBatch, writer
 }
 
 fn offsets<O: OffsetSizeTrait>(list: &GenericListArray<O>) -> (&dyn Array, Vec<usize>) {
-    (list.values(), list.value_offsets().iter().map(|o| o.as_usize()).collect())
+    (&**list.values(), list.value_offsets().iter().map(|o| o.as_usize()).collect())
 }
