@@ -39,6 +39,7 @@ pub use self::{
     view::View,
     writer::IndexedWriter,
 };
+pub(crate) use self::tokens::decode;
 use crate::{Error, Result};
 
 /// What kind of file a dataset is.

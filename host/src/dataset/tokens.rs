@@ -2,10 +2,13 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
+use serde::Deserialize;
+
 use crate::{Error, Result};
 
 /// How a token id is stored: an integer, little-endian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub enum TokenType {
     /// One byte, unsigned.
     U8,
@@ -74,6 +77,14 @@ impl TokenType {
 impl fmt::Display for TokenType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl TryFrom<String> for TokenType {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<TokenType> {
+        text.parse()
     }
 }
 
@@ -188,7 +199,7 @@ fn elements<const WIDTH: usize>(bytes: &[u8]) -> impl ExactSizeIterator<Item = [
 }
 
 /// One token; bytes that are too few are 0, which chunks of the right width never are.
-fn decode(token_type: TokenType, token: &[u8]) -> i64 {
+pub(crate) fn decode(token_type: TokenType, token: &[u8]) -> i64 {
     with_type!(token_type, T => token.try_into().map_or(0, |b| T::from_le_bytes(b) as i64))
 }
 
