@@ -289,12 +289,9 @@ fn to_json(value: &toml::Value, place: &str) -> Result<serde_json::Value> {
         toml::Value::Datetime(d) => {
             return Err(Error::config(place, format!("the date {d} has no form in JSON, which plugins read"), "write it as a string"));
         }
-        toml::Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .map(|(i, item)| to_json(item, &format!("{place}[{i}]")))
-            .collect::<Result<Vec<_>>>()
-            .map(Json::from)?,
+        toml::Value::Array(items) => {
+            items.iter().enumerate().map(|(i, item)| to_json(item, &format!("{place}[{i}]"))).collect::<Result<Vec<_>>>().map(Json::from)?
+        }
         toml::Value::Table(table) => table
             .iter()
             .map(|(key, item)| Ok((key.clone(), to_json(item, &format!("{place}.{key}"))?)))

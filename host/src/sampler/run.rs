@@ -14,7 +14,7 @@ use crate::{
     columns::{Column, Columns},
     dataset::{self, Dataset, View},
     pacing::{Curve, Pacing},
-    plugin::{self, Packer, PackerPlugin, PacingPlugin, PolicyPlugin},
+    plugin::{self, PacingPlugin, Packer, PackerPlugin, PolicyPlugin},
 };
 
 /// A run that is ready to start: everything opened, checked and compiled, nothing drawn yet.
@@ -264,9 +264,7 @@ fn arrangement(config: &RunConfig) -> Result<Arrangement> {
     };
     Ok(match batch.layout {
         Layout::Packed => Arrangement::Packed,
-        Layout::Padded => {
-            Arrangement::Padded { to: batch.pad_to.map(|n| positive("pad-to", n)).transpose()?, fill: batch.pad_token }
-        }
+        Layout::Padded => Arrangement::Padded { to: batch.pad_to.map(|n| positive("pad-to", n)).transpose()?, fill: batch.pad_token },
         Layout::Rows => match (batch.row_length, &batch.packer) {
             (Some(length), Some(_)) => Arrangement::Rows { length: positive("row-length", length)?, fill: batch.pad_token },
             _ => {
