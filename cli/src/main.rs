@@ -1,10 +1,10 @@
 //! The `curricle` command.
 
-mod analyze;
+// mod analyze;
 mod build;
 mod chart;
 mod demo;
-mod import;
+// mod import;
 mod info;
 mod run_options;
 mod sample;
@@ -31,9 +31,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Import(import::Args),
+    // Import(import::Args),
     Info(info::Args),
-    Analyze(analyze::Args),
+    // Analyze(analyze::Args),
     Simulate(simulate::Args),
     Sample(sample::Args),
     Build(build::Args),
@@ -48,9 +48,9 @@ fn main() -> ExitCode {
     }
     terminal::catch_interrupts();
     let done = match cli.verb {
-        Verb::Import(args) => import::run(args),
+        // Verb::Import(args) => import::run(args),
         Verb::Info(args) => info::run(args),
-        Verb::Analyze(args) => analyze::run(args),
+        // Verb::Analyze(args) => analyze::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
         Verb::Build(args) => build::run(args),
