@@ -14,7 +14,7 @@ use super::{
 use crate::Result;
 
 /// Reading a sample's value in passing costs about this part of looking it up.
-const LOOK_UP: u64 = 32;
+const LOOK_UP: u64 = 64;
 
 /// The samples below `n` that meet all conditions; there is at least one condition.
 pub(super) fn intersect(n: u64, conditions: &[Places]) -> Result<Set> {
