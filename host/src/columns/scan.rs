@@ -176,7 +176,7 @@ impl Test for Codes<'_> {
     }
 }
 
-/// Bit j tells whether low ≤ values[j] ≤ high.
+/// Bit j tells whether value j is within low and high, both inclusive.
 #[inline]
 fn mask<T: Number>(values: &[T; 64], low: T, high: T) -> u64 {
     let mut bytes = [0u8; 64];
