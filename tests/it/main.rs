@@ -12,3 +12,5 @@ mod messages;
 mod cli;
 /// The repository's own order.
 mod tidy;
+/// Files of others: what they write is read here, what is written here is read by them.
+mod formats;
