@@ -126,8 +126,7 @@ impl Demo {
         let seconds = started.elapsed().as_secs_f64();
 
         let state = inside("state.json");
-        let common =
-            ["sample", &run, "--steps", &range, "--tokens", "--out", &broken, "--state", &state, "--save-every", "16"];
+        let common = ["sample", &run, "--steps", &range, "--tokens", "--out", &broken, "--state", &state, "--save-every", "16"];
         let dies_after = DIES_AFTER.to_string();
         let status = self.spawn(&[&common[..], &["--die-after", &dies_after]].concat())?;
         ensure!(!status.success(), "the run was to be killed after step {DIES_AFTER} and was not");

@@ -147,14 +147,7 @@ pub(crate) struct Drawn {
 
 impl History {
     fn new(first: u64, steps: u64) -> History {
-        History {
-            first,
-            steps: 0,
-            span: steps.div_ceil(POINTS).max(1),
-            samples: 0,
-            draws: BTreeMap::new(),
-            annotations: BTreeMap::new(),
-        }
+        History { first, steps: 0, span: steps.div_ceil(POINTS).max(1), samples: 0, draws: BTreeMap::new(), annotations: BTreeMap::new() }
     }
 
     fn add(&mut self, planner: &Planner, planned: &Planned) {

@@ -115,11 +115,8 @@ impl Tally {
     fn run(&mut self, what: &str, folder: &str, command: &mut Command) -> Result<()> {
         eprintln!("==> {what}");
         let name = command.get_program().to_string_lossy().into_owned();
-        let mut child = command
-            .current_dir(root().join(folder))
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start `{name}`"))?;
+        let mut child =
+            command.current_dir(root().join(folder)).stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{name}`"))?;
         if let Some(output) = child.stdout.take() {
             for line in BufReader::new(output).lines() {
                 let line = line.with_context(|| format!("cannot read what `{name}` prints"))?;

@@ -7,13 +7,13 @@ mod assemble;
 
 use std::{fmt, sync::Arc};
 
+pub(crate) use self::{assemble::Assembler, buffer::Pool};
 pub use self::{
     assemble::{Arrangement, Overlong, Pack},
     buffer::TokenBuffer,
     plan::{Draw, Plan, Refusal},
     shape::Shape,
 };
-pub(crate) use self::{assemble::Assembler, buffer::Pool};
 
 /// Identity of a global batch: equal on every rank, and in every run with the same data, plugin, configuration and seed.
 ///

@@ -32,6 +32,7 @@ use std::{
 };
 
 use self::source::Source;
+pub(crate) use self::tokens::decode;
 pub use self::{
     fingerprint::Fingerprint,
     indexed::{ElementType, IndexedFile, Magic},
@@ -39,7 +40,6 @@ pub use self::{
     view::View,
     writer::IndexedWriter,
 };
-pub(crate) use self::tokens::decode;
 use crate::{Error, Result};
 
 /// What kind of file a dataset is.

@@ -178,8 +178,8 @@ fn what_cannot_be_opened_is_told_in_one_sentence() {
     assert_eq!(f.error(f.write("empty", b""), &default), "dataset `empty`: the file is empty; give a file with tokens");
     assert_eq!(
         f.error(f.write("what", b"some bytes"), &default),
-        "dataset `what`: it is of no known format, and what its tokens are made of was not said; if it is tokens and nothing else, give the \
-         token type, `uint16` say"
+        "dataset `what`: it is of no known format, and what its tokens are made of was not said; if it is tokens and nothing else, name \
+         their type: `token-type = \"uint16\"` in a run file, `--token-type uint16` on the command line"
     );
     assert!(f.error(f.write("odd", b"abc"), &raw()).contains("its 3 bytes are not whole tokens of type `uint16`"));
     assert!(f.error(f.write("x.idx", b"junk"), &default).contains("`x.bin`: the file is missing, though `x.idx` is there"));

@@ -73,13 +73,9 @@ impl Planner {
                 }
                 progress
             }
-            None => Progress {
-                step: 0,
-                consumed_samples: 0,
-                consumed_tokens: count_tokens.then_some(0),
-                streams: Vec::new(),
-                policy: None,
-            },
+            None => {
+                Progress { step: 0, consumed_samples: 0, consumed_tokens: count_tokens.then_some(0), streams: Vec::new(), policy: None }
+            }
         };
         let mut streams = Streams::new(run.columns.clone(), run.config.seed);
         streams.restore(progress.streams.clone())?;
@@ -117,11 +113,7 @@ impl Planner {
             return Ok(None);
         }
         plan.reset(self.size);
-        let place = Step {
-            index: step,
-            consumed_samples: self.progress.consumed_samples,
-            consumed_tokens: self.progress.consumed_tokens,
-        };
+        let place = Step { index: step, consumed_samples: self.progress.consumed_samples, consumed_tokens: self.progress.consumed_tokens };
         match self.policy.fill(place, &mut plan)? {
             Filled::Batch => {}
             Filled::Exhausted => {

@@ -292,7 +292,10 @@ mod tests {
     #[test]
     fn a_state_of_a_later_version_is_refused_by_number() {
         let error = SamplerState::from_json(r#"{"format":"curricle-state","version":9}"#, "s.json").unwrap_err().to_string();
-        assert_eq!(error, "state `s.json`: its version is 9, this release reads 1 to 1; resume with the release that saved it, or a later one");
+        assert_eq!(
+            error,
+            "state `s.json`: its version is 9, this release reads 1 to 1; resume with the release that saved it, or a later one"
+        );
     }
 
     #[test]
