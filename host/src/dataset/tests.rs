@@ -125,8 +125,8 @@ fn a_flat_file_falls_into_documents_at_the_token_that_ends_them() {
     assert_ne!(dataset.fingerprint(), Dataset::open_with(&path, &Options { document_end: Some(4), ..raw() }).unwrap().fingerprint());
     assert_eq!(
         f.error(&path, &raw()),
-        "dataset `tokens.u16`: it does not say where documents end; give the token that ends documents, or view the file as sequences of a \
-         fixed length"
+        "dataset `tokens.u16`: it does not say where documents end; name the token that ends documents \
+         (`document-end`), or view the file as sequences (`sequence-length`)"
     );
     assert!(f.error(&path, &Options { document_end: Some(9), ..raw() }).contains("token 9 is to end documents, but does not occur"));
     assert!(f.error(&path, &Options { document_end: Some(70_000), ..raw() }).contains("but `uint16` cannot hold it"));
