@@ -3,6 +3,7 @@
 // mod analyze;
 mod build;
 mod chart;
+mod history;
 mod demo;
 // mod import;
 mod info;

@@ -1,12 +1,10 @@
 //! A shuffle that is computed, not stored.
 
 use super::{
-    lanes::{self, Lane, Network},
+    lanes::{self, Lane, MAX_ROUNDS, Network},
     random,
 };
 
-/// Most rounds that any length needs.
-pub(super) const MAX_ROUNDS: usize = 8;
 /// Longest order that is laid out: so few numbers have too few keys for rounds to reach their orders equally often.
 const LISTED: usize = 64;
 
