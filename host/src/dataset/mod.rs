@@ -32,14 +32,14 @@ use std::{
 };
 
 use self::source::Source;
+pub(crate) use self::tokens::decode;
 pub use self::{
     fingerprint::Fingerprint,
     indexed::{ElementType, IndexedFile, Magic},
     tokens::{TokenType, Tokens},
     view::View,
-    writer::IndexedWriter,
+    writer::{IndexedWriter, write_index},
 };
-pub(crate) use self::tokens::decode;
 use crate::{Error, Result};
 
 /// What kind of file a dataset is.
