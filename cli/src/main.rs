@@ -5,7 +5,7 @@ mod build;
 mod chart;
 mod history;
 mod demo;
-// mod import;
+mod import;
 mod info;
 mod run_options;
 mod sample;
@@ -32,7 +32,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    // Import(import::Args),
+    Import(import::Args),
     Info(info::Args),
     // Analyze(analyze::Args),
     Simulate(simulate::Args),
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     }
     terminal::catch_interrupts();
     let done = match cli.verb {
-        // Verb::Import(args) => import::run(args),
+        Verb::Import(args) => import::run(args),
         Verb::Info(args) => info::run(args),
         // Verb::Analyze(args) => analyze::run(args),
         Verb::Simulate(args) => simulate::run(args),

@@ -38,7 +38,7 @@ pub use self::{
     indexed::{ElementType, IndexedFile, Magic},
     tokens::{TokenType, Tokens},
     view::View,
-    writer::IndexedWriter,
+    writer::{IndexedWriter, write_index},
 };
 use crate::{Error, Result};
 
