@@ -28,8 +28,8 @@ pub(crate) struct Args {
 const STEPS: u64 = 400;
 const DIES_AFTER: u64 = STEPS / 2 + 5;
 
-const CURRICULUM: &str = include_str!("demo/curriculum.toml");
-const MIXTURE: &str = include_str!("demo/mixture.toml");
+const CURRICULUM: &str = include_str!("../../examples/curriculum.toml");
+const MIXTURE: &str = include_str!("../../examples/mixture.toml");
 
 /// Everything that a demo leaves in its folder.
 const LEFT: [&str; 4] = ["corpus", "corpus.partial", "curriculum", "mixture"];
@@ -113,7 +113,7 @@ impl Demo {
     fn try_policy(&self, name: &str, run_file: &str, report: &mut Report) -> Result<()> {
         fs::create_dir(self.dir.join(name))?;
         let inside = |file: &str| path(&self.dir.join(name).join(file));
-        let run = inside("curricle.toml");
+        let run = self.path(&format!("{name}.toml"));
         fs::write(&run, run_file)?;
         let picture = path(&self.dir.join(format!("{name}.svg")));
         let steps = STEPS.to_string();
@@ -126,8 +126,7 @@ impl Demo {
         let seconds = started.elapsed().as_secs_f64();
 
         let state = inside("state.json");
-        let common =
-            ["sample", &run, "--steps", &range, "--tokens", "--out", &broken, "--state", &state, "--save-every", "16"];
+        let common = ["sample", &run, "--steps", &range, "--tokens", "--out", &broken, "--state", &state, "--save-every", "16"];
         let dies_after = DIES_AFTER.to_string();
         let status = self.spawn(&[&common[..], &["--die-after", &dies_after]].concat())?;
         ensure!(!status.success(), "the run was to be killed after step {DIES_AFTER} and was not");

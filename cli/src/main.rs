@@ -1,8 +1,9 @@
 //! The `curricle` command.
 
-mod analyze;
+// mod analyze;
 mod build;
 mod chart;
+mod history;
 mod demo;
 mod import;
 mod info;
@@ -33,7 +34,7 @@ struct Cli {
 enum Verb {
     Import(import::Args),
     Info(info::Args),
-    Analyze(analyze::Args),
+    // Analyze(analyze::Args),
     Simulate(simulate::Args),
     Sample(sample::Args),
     Build(build::Args),
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
     let done = match cli.verb {
         Verb::Import(args) => import::run(args),
         Verb::Info(args) => info::run(args),
-        Verb::Analyze(args) => analyze::run(args),
+        // Verb::Analyze(args) => analyze::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
         Verb::Build(args) => build::run(args),

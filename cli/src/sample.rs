@@ -158,14 +158,7 @@ fn print_batches(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut
     save(args, &sampler.state(), out)
 }
 
-fn line(
-    run: &Run,
-    step: u64,
-    digest: &str,
-    annotations: &[(String, f64)],
-    micro_batches: Value,
-    out: &mut impl Write,
-) -> Result<()> {
+fn line(run: &Run, step: u64, digest: &str, annotations: &[(String, f64)], micro_batches: Value, out: &mut impl Write) -> Result<()> {
     let annotations: serde_json::Map<String, Value> = annotations.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     let line = json!({
         "step": step,

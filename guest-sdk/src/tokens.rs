@@ -2,6 +2,8 @@
 
 /// A token id as it is stored: `u8`, `u16` or `u32`.
 pub trait Token: Copy + Into<u32> + sealed::Sealed + 'static {
+    /// Bits of an id: 8, 16 or 32.
+    const BITS: u32;
     /// As an index into a table.
     fn index(self) -> usize;
     #[doc(hidden)]
@@ -22,6 +24,7 @@ mod sealed {
 macro_rules! token {
     ($type:ty) => {
         impl Token for $type {
+            const BITS: u32 = <$type>::BITS;
             const WIDTH: u8 = size_of::<$type>() as u8;
 
             #[inline(always)]

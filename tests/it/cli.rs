@@ -36,8 +36,7 @@ fn a_killed_run_goes_on_to_the_same_batches() {
     let run = corpus.run_file(RUN).display().to_string();
     let whole = curricle_ok(&["sample", &run, "--steps", "0..30", "--tokens"]);
     let (out, state) = (path(&corpus, "out.jsonl"), path(&corpus, "state.json"));
-    let args =
-        ["sample", &run, "--steps", "0..30", "--tokens", "--out", &out, "--state", &state, "--save-every", "4", "--die-after"];
+    let args = ["sample", &run, "--steps", "0..30", "--tokens", "--out", &out, "--state", &state, "--save-every", "4", "--die-after"];
     for die_after in ["3", "13", "14", "22"] {
         assert!(!curricle(&[&args[..], &[die_after]].concat()).status.success());
     }

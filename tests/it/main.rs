@@ -10,5 +10,9 @@ mod batches;
 mod messages;
 /// The command line, as a program calls it.
 mod cli;
+/// The run files of `examples/`, on this repository's own text.
+mod examples;
 /// The repository's own order.
 mod tidy;
+/// Files of others: what they write is read here, what is written here is read by them.
+mod formats;

@@ -3,7 +3,7 @@ use std::fs;
 use curricle::{
     Error, Run, Sampler, SamplerState,
     columns::{ColumnWriter, Provenance, ValueType, Values},
-    dataset::{Dataset, Options, TokenType, View},
+    dataset::{Dataset, IndexedWriter, Magic, Options, TokenType, View},
 };
 use curricle_tests::{Corpus, plugin};
 
@@ -22,26 +22,29 @@ fn clean(corpus: &Corpus, error: &Error) -> String {
 #[test]
 fn an_unknown_key_is_refused_with_its_place() {
     let corpus = Corpus::new(20);
-    insta::assert_snapshot!(refused(&corpus, &REST.replace("global-batch-size", "micro-bach-size = 1\nglobal-batch-size")), @"");
+    insta::assert_snapshot!(refused(&corpus, &REST.replace("global-batch-size", "micro-bach-size = 1\nglobal-batch-size")), @"run.toml:5:1: unknown field `micro-bach-size`, expected one of `global-batch-size`, `micro-batch-size`, `gradient-accumulation-steps`, `dp-rank`, `dp-world-size`, `layout`, `pad-to`, `pad-token`, `row-length`, `packer`, `overlong`, `values`, `count-tokens`; correct the run file");
 }
 
 #[test]
 fn a_missing_key_is_named() {
     let corpus = Corpus::new(20);
-    insta::assert_snapshot!(refused(&corpus, "[batch]\nglobal-batch-size = 8\n"), @"");
+    insta::assert_snapshot!(refused(&corpus, "[batch]\nglobal-batch-size = 8\n"), @"run.toml:1:1: missing field `policy`; correct the run file");
 }
 
 #[test]
 fn a_batch_that_does_not_add_up_is_refused_with_its_factors() {
     let corpus = Corpus::new(20);
-    insta::assert_snapshot!(refused(&corpus, &REST.replace("= 8", "= 8\nmicro-batch-size = 3\ndp-world-size = 2")), @"");
+    insta::assert_snapshot!(refused(&corpus, &REST.replace("= 8", "= 8\nmicro-batch-size = 3\ndp-world-size = 2")), @"run.toml:5:21: a global batch of 8 does not add up: 3 samples a micro-batch × 2 ranks × 1 accumulation steps = 6; choose numbers whose product is `global-batch-size`");
 }
 
 #[test]
 fn a_plugin_that_does_not_exist_is_refused_with_where_it_was_looked_for() {
     let corpus = Corpus::new(20);
     let text = refused(&corpus, &REST.replace("uniform", "unifrom"));
-    assert!(text.starts_with("run.toml:7:10: ") && text.contains("unifrom") && text.contains("cargo xtask plugins"), "{text}");
+    assert!(
+        text.starts_with("run.toml:7:10: plugin `unifrom`: ") && text.contains("unifrom") && text.contains("cargo xtask plugins"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -157,9 +160,9 @@ fn a_data_file_that_lost_its_end_is_refused() {
 
 #[test]
 fn a_dataset_without_samples_is_refused() {
-    let corpus = Corpus::new(0);
-    let text = refused(&corpus, REST);
-    assert!(text.contains("no samples") || text.contains("0 samples") || text.contains("no documents"), "{text}");
+    let corpus = Corpus::new(1);
+    IndexedWriter::create(corpus.path("data"), TokenType::U16, Magic::MMap).unwrap().finish().unwrap();
+    insta::assert_snapshot!(refused(&corpus, REST), @"dataset `DIR/data`: it holds no documents; give a dataset with at least one");
 }
 
 #[test]

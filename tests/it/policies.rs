@@ -12,8 +12,7 @@ fn uniform_gives_every_sample_once_an_epoch_in_an_order_that_changes() {
     let corpus = Corpus::new(300);
     let run = corpus.run("[batch]\nglobal-batch-size = 30\n[policy]\nplugin = \"uniform\"");
     let mut planner = run.planner().unwrap();
-    let epochs: Vec<Vec<u64>> =
-        (0..3).map(|_| plans(&mut planner, 10).iter().flat_map(|p| p.plan.ids().to_vec()).collect()).collect();
+    let epochs: Vec<Vec<u64>> = (0..3).map(|_| plans(&mut planner, 10).iter().flat_map(|p| p.plan.ids().to_vec()).collect()).collect();
     for epoch in &epochs {
         let mut sorted = epoch.clone();
         sorted.sort_unstable();
@@ -51,7 +50,16 @@ fn curriculum_never_gives_a_sample_above_the_difficulty_of_any_metric() {
     for planned in plans(&mut run.planner().unwrap(), 80) {
         let annotations: BTreeMap<&str, f64> = planned.plan.annotations().iter().map(|(n, v)| (n.as_str(), *v)).collect();
         let (longest, percent) = (annotations["difficulty:length"], annotations["difficulty:hardness"]);
-        assert_eq!(percent, if planned.step <= 19 { 25.0 } else if planned.step <= 39 { 50.0 } else { 100.0 });
+        assert_eq!(
+            percent,
+            if planned.step <= 19 {
+                25.0
+            } else if planned.step <= 39 {
+                50.0
+            } else {
+                100.0
+            }
+        );
         for &id in planned.plan.ids() {
             assert!(f64::from(length(id)) <= longest, "step {}: length {} over {longest}", planned.step, length(id));
             assert!((rank[id as usize] as f64) < 2000.0 * percent / 100.0, "step {}: place {}", planned.step, rank[id as usize]);
@@ -156,9 +164,8 @@ fn mixture_apportions_every_batch_exactly_and_follows_its_schedule() {
 #[test]
 fn mixture_names_the_categories_when_one_is_unknown() {
     let corpus = Corpus::new(50);
-    let run = corpus.run(
-        "[batch]\nglobal-batch-size = 8\n[policy]\nplugin = \"mixture\"\nconfig = { column = \"domain\", weights = { poems = 1.0 } }",
-    );
+    let run = corpus
+        .run("[batch]\nglobal-batch-size = 8\n[policy]\nplugin = \"mixture\"\nconfig = { column = \"domain\", weights = { poems = 1.0 } }");
     let text = run.planner().unwrap_err().to_string();
     assert!(text.contains("poems") && text.contains("code") && text.contains("tables"), "{text}");
 }

@@ -20,7 +20,6 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
             }
         }
     }
-    assert!(!found.is_empty());
     found
 }
 
@@ -55,7 +54,9 @@ fn arrows_between_the_hosts_folders_point_one_way() {
 
 #[test]
 fn only_the_plugin_folder_names_wasmtime() {
-    for (path, text) in sources(&root().join("host/src")) {
+    let found = sources(&root().join("host/src"));
+    assert!(found.len() > 20);
+    for (path, text) in found {
         let inside = path.components().any(|c| c.as_os_str() == "plugin");
         assert!(inside || !text.contains("wasmtime::"), "{}", path.display());
     }

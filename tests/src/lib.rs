@@ -65,8 +65,8 @@ impl Corpus {
         let dataset = corpus.dataset();
         let columns = dataset.columns_dir();
         fs::create_dir_all(&columns).expect("a folder for columns");
-        let numbers: [(&str, fn(u64) -> u32); 2] = [("length", length), ("hardness", hardness)];
-        for (name, value) in numbers {
+        type Value = fn(u64) -> u32;
+        for (name, value) in [("length", length as Value), ("hardness", hardness)] {
             let path = columns.join(format!("{name}.arrow"));
             let mut writer = ColumnWriter::create(path, ValueType::U32, corpus.provenance()).expect("a column");
             writer.push(&Values::U32((0..n).map(value).collect())).expect("values");

@@ -14,6 +14,7 @@ usage: cargo xtask TASK
   plugins                  build plugins/* into target/plugins
   demo                     build everything and run `curricle demo`
   test [--soak] [FILTER]   build the plugins, then run every test, or those whose name contains FILTER
+  bench [FILTER]           measure the table of docs/benchmarks.md on this machine
   ci                       formatting, lints, every test";
 
 fn main() -> ExitCode {
@@ -41,6 +42,8 @@ fn run(arguments: &[&str]) -> Result<()> {
                 _ => bail!("`test` takes `--soak` and one filter\n\n{USAGE}"),
             }
         }
+        ["bench"] => tasks::bench(None),
+        ["bench", filter] if !filter.starts_with('-') => tasks::bench(Some(filter)),
         ["ci"] => tasks::ci(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

@@ -1,8 +1,9 @@
 //! The tasks: each a few runs of cargo.
 
 use std::{
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -32,38 +33,63 @@ fn run(what: &str, folder: &str, command: &mut Command) -> Result<()> {
 
 fn cargo(arguments: &[&str]) -> Command {
     let mut cargo = Command::new("cargo");
-    cargo.args(arguments);
-    // Tests and demo take the plugins of this checkout, and leave the user's cache alone.
-    cargo.env("CURRICLE_PLUGINS", target().join("plugins")).env("CURRICLE_CACHE", target().join("cache"));
+    cargo.args(arguments).envs(places());
     cargo
 }
 
-/// Builds the plugins; cargo knows whether there is anything to do.
+/// Tests and demo take the plugins and the command of this checkout, and leave the user's cache alone.
+fn places() -> [(&'static str, PathBuf); 3] {
+    let target = target();
+    [
+        ("CURRICLE_PLUGINS", target.join("plugins")),
+        ("CURRICLE_CACHE", target.join("cache")),
+        ("CURRICLE_BIN", target.join("debug").join("curricle")),
+    ]
+}
+
+/// Builds the workspace, and the plugins with it; cargo knows whether there is anything to do.
 pub(crate) fn plugins() -> Result<()> {
     setup::run()?;
-    run(
-        "building the plugins",
-        "",
-        &mut cargo(&["run", "--quiet", "--package", "curricle-cli", "--", "build", "plugins", "--out", "target/plugins"]),
-    )
+    // Always the same selection: another one would have other features of dependencies, and build them again.
+    run("building the workspace", "", &mut cargo(&["build", "--workspace", "--all-targets"]))?;
+    run("building the plugins", "", curricle().args(["build", "plugins", "--out", "target/plugins"]))
+}
+
+/// The command that was built.
+fn curricle() -> Command {
+    let mut command = Command::new(target().join("debug").join("curricle"));
+    command.envs(places());
+    command
 }
 
 pub(crate) fn demo(arguments: &[&str]) -> Result<()> {
     plugins()?;
-    let mut demo = cargo(&["run", "--quiet", "--package", "curricle-cli", "--", "demo"]);
-    run("running the demo", "", demo.args(arguments))
+    run("running the demo", "", curricle().arg("demo").args(arguments))
 }
 
 pub(crate) fn test(soak: bool, filter: Option<&str>) -> Result<()> {
     plugins()?;
-    let mut host = cargo(&["test", "--workspace"]);
+    let mut tally = Tally::default();
+    // Apart from the guest builds: two targets and perhaps two compilers in one folder would build everything twice.
+    let mut native = cargo(&["test", "--target-dir", "../target/native"]);
+    tally.run("testing the plugins, natively", "plugins", native.args(filter))?;
+    let mut host = cargo(&["test", "--workspace", "--lib", "--bins", "--tests"]);
     if soak {
         host.env("CURRICLE_SOAK", "1");
     }
-    run("testing the workspace", "", host.args(filter))?;
-    // Apart from the guest builds: two targets and perhaps two compilers in one folder would build everything twice.
-    let mut native = cargo(&["test", "--target-dir", "target/native"]);
-    run("testing the plugins, natively", "plugins", native.args(filter))
+    tally.run("testing the workspace", "", host.args(filter))?;
+    tally.run("testing the examples in the documentation", "", cargo(&["test", "--workspace", "--doc"]).args(filter))?;
+    if filter.is_none() && tally.passed == 0 {
+        bail!("no test ran");
+    }
+    println!("\n{} passed, {} failed", tally.passed, tally.failed);
+    Ok(())
+}
+
+pub(crate) fn bench(filter: Option<&str>) -> Result<()> {
+    plugins()?;
+    let mut bench = cargo(&["bench", "--package", "curricle-tests", "--bench", "spine", "--"]);
+    run("measuring", "", bench.args(filter))
 }
 
 pub(crate) fn ci() -> Result<()> {
@@ -72,7 +98,61 @@ pub(crate) fn ci() -> Result<()> {
         run(&format!("formatting of {place}"), folder, &mut cargo(&["fmt", "--all", "--check"]))?;
     }
     run("lints of the workspace", "", &mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    let lints = ["clippy", "--all-targets", "--target-dir", "target/native", "--", "-D", "warnings"];
+    let lints = ["clippy", "--all-targets", "--target-dir", "../target/native", "--", "-D", "warnings"];
     run("lints of the plugins", "plugins", &mut cargo(&lints))?;
     test(false, None)
+}
+
+/// Tests that ran, over all of cargo's runs.
+#[derive(Default)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
+impl Tally {
+    /// Runs tests, and counts them from what the runner prints, which is the user's to see.
+    fn run(&mut self, what: &str, folder: &str, command: &mut Command) -> Result<()> {
+        eprintln!("==> {what}");
+        let name = command.get_program().to_string_lossy().into_owned();
+        let mut child =
+            command.current_dir(root().join(folder)).stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{name}`"))?;
+        if let Some(output) = child.stdout.take() {
+            for line in BufReader::new(output).lines() {
+                let line = line.with_context(|| format!("cannot read what `{name}` prints"))?;
+                println!("{line}");
+                self.count(&line);
+            }
+        }
+        if !child.wait().with_context(|| format!("cannot wait for `{name}`"))?.success() {
+            bail!("{what}: failed; its messages are above");
+        }
+        Ok(())
+    }
+
+    /// Counts a line such as `test result: ok. 12 passed; 0 failed; …`.
+    fn count(&mut self, line: &str) {
+        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else { return };
+        for part in counts.split(';') {
+            match part.trim().split_once(' ') {
+                Some((n, "passed")) => self.passed += n.parse::<u64>().unwrap_or(0),
+                Some((n, "failed")) => self.failed += n.parse::<u64>().unwrap_or(0),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runners_summary_is_counted() {
+        let mut tally = Tally::default();
+        tally.count("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.31s");
+        tally.count("test result: FAILED. 3 passed; 2 failed; 0 ignored");
+        tally.count("running 3 tests");
+        assert_eq!((tally.passed, tally.failed), (15, 2));
+    }
 }

@@ -1,7 +1,7 @@
 //! The file of a column, byte by byte.
 //!
 //! It is an Arrow IPC *file* (magic `ARROW1`), metadata version 5, little-endian, uncompressed, with exactly one record batch, so that it
-//! can be mapped and so that pyarrow, polars and DuckDB open it as it is:
+//! can be mapped and so that pyarrow and polars, and DuckDB through either, open it as it is:
 //!
 //! | bytes | what |
 //! | --- | --- |

@@ -14,7 +14,7 @@ use super::{
 use crate::Result;
 
 /// Reading a sample's value in passing costs about this part of looking it up.
-const LOOK_UP: u64 = 32;
+const LOOK_UP: u64 = 64;
 
 /// The samples below `n` that meet all conditions; there is at least one condition.
 pub(super) fn intersect(n: u64, conditions: &[Places]) -> Result<Set> {
@@ -176,7 +176,7 @@ impl Test for Codes<'_> {
     }
 }
 
-/// Bit j tells whether low ≤ values[j] ≤ high.
+/// Bit j tells whether value j is within low and high, both inclusive.
 #[inline]
 fn mask<T: Number>(values: &[T; 64], low: T, high: T) -> u64 {
     let mut bytes = [0u8; 64];

@@ -102,7 +102,7 @@ impl Selection {
                 }
                 column.ids().gather(0, ranks);
             }
-            Form::Set(set) => ranks.iter_mut().for_each(|rank| *rank = set.select(*rank)),
+            Form::Set(set) => set.gather(ranks),
             Form::Listed(ids) => ranks.iter_mut().for_each(|rank| *rank = ids[*rank as usize]),
         }
     }

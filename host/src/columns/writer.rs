@@ -1,4 +1,4 @@
-//! Makes the files that [`format`](super::format) describes, at a bounded memory for any number of samples.
+//! Makes the files that [`format`] describes, at a bounded memory for any number of samples.
 
 use std::{
     collections::HashSet,

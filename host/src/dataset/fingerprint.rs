@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::mmap::Mapped;
 use crate::{Error, Result};
 
 /// Bytes hashed at either end of a file.
@@ -13,6 +14,8 @@ const ENDS: usize = 64 * 1024;
 const BLOCKS: usize = 64;
 /// Bytes of a block.
 const BLOCK: usize = 4 * 1024;
+/// Files up to this size are hashed whole.
+const WHOLE: usize = 2 * ENDS + BLOCKS * BLOCK;
 
 /// Identity of a dataset's content and of the view on it: 16 bytes, written as 32 hexadecimal digits.
 ///
@@ -85,10 +88,22 @@ impl Hasher {
         self.0.update(&number.to_le_bytes());
     }
 
-    /// Size, both ends and the blocks in between of a file; a small one whole.
-    pub(crate) fn file(&mut self, bytes: &[u8]) {
+    /// Hashes a mapped file, without reading ahead of each block: on a cold file that is most of the time to open a dataset.
+    pub(crate) fn file(&mut self, file: &Mapped) {
+        let in_parts = file.len() > WHOLE;
+        if in_parts {
+            file.advise_random(true);
+        }
+        self.sampled(file);
+        if in_parts {
+            file.advise_random(false);
+        }
+    }
+
+    /// Size, both ends and the blocks in between; a small file whole.
+    fn sampled(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u64);
-        if bytes.len() <= 2 * ENDS + BLOCKS * BLOCK {
+        if bytes.len() <= WHOLE {
             self.0.update(bytes);
             return;
         }
@@ -114,7 +129,7 @@ mod tests {
 
     fn of(bytes: &[u8]) -> Fingerprint {
         let mut hasher = Hasher::new();
-        hasher.file(bytes);
+        hasher.sampled(bytes);
         hasher.finish()
     }
 

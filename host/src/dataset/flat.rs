@@ -116,7 +116,7 @@ impl Flat {
             Documents::Unknown => Err(Error::dataset(
                 self.map.path(),
                 "it does not say where documents end",
-                "give the token that ends documents, or view the file as sequences of a fixed length",
+                "name the token that ends documents (`document-end`), or view the file as sequences (`sequence-length`)",
             )),
             Documents::Rows { length } => Ok(self.n_tokens.checked_div(*length).unwrap_or(0)),
             Documents::Ends(ends) => Ok(ends.len() as u64),

@@ -39,10 +39,10 @@ impl Mapped {
         &self.path
     }
 
-    /// Tells the system that reads will jump about, so that it does not read ahead. A hint: failing is no error.
-    pub(crate) fn advise_random(&self) {
+    /// Tells the system whether reads will jump about, so that it reads ahead or does not. A hint: failing is no error.
+    pub(crate) fn advise_random(&self, random: bool) {
         #[cfg(unix)]
-        let _ = self.map.advise(memmap2::Advice::Random);
+        let _ = self.map.advise(if random { memmap2::Advice::Random } else { memmap2::Advice::Normal });
     }
 }
 

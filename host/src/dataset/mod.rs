@@ -39,7 +39,7 @@ pub use self::{
     indexed::{ElementType, IndexedFile, Magic},
     tokens::{TokenType, Tokens},
     view::View,
-    writer::IndexedWriter,
+    writer::{IndexedWriter, write_index},
 };
 use crate::{Error, Result};
 
@@ -258,7 +258,7 @@ impl Dataset {
     /// Tells the system that samples will be read in random order, so that it does not read ahead in vain. For training from data that
     /// does not fit into memory; not for reading everything once.
     pub fn advise_random(&self) {
-        self.0.source.files().into_iter().for_each(mmap::Mapped::advise_random);
+        self.0.source.files().into_iter().for_each(|file| file.advise_random(true));
     }
 
     /// Reads everything, on all threads: whether all items lie in order and inside of the file, and all tokens within the vocabulary (or

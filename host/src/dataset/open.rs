@@ -262,7 +262,11 @@ fn find_in_folder(folder: &Path) -> Result<Place> {
 
 fn untyped(path: &Path) -> Error {
     let problem = "it is of no known format, and what its tokens are made of was not said";
-    Error::dataset(path, problem, "if it is tokens and nothing else, give the token type, `uint16` say")
+    Error::dataset(
+        path,
+        problem,
+        "if it is tokens and nothing else, name their type: `token-type = \"uint16\"` in a run file, `--token-type uint16` on the command line",
+    )
 }
 
 fn extension(path: &Path) -> String {

@@ -125,8 +125,8 @@ fn a_flat_file_falls_into_documents_at_the_token_that_ends_them() {
     assert_ne!(dataset.fingerprint(), Dataset::open_with(&path, &Options { document_end: Some(4), ..raw() }).unwrap().fingerprint());
     assert_eq!(
         f.error(&path, &raw()),
-        "dataset `tokens.u16`: it does not say where documents end; give the token that ends documents, or view the file as sequences of a \
-         fixed length"
+        "dataset `tokens.u16`: it does not say where documents end; name the token that ends documents \
+         (`document-end`), or view the file as sequences (`sequence-length`)"
     );
     assert!(f.error(&path, &Options { document_end: Some(9), ..raw() }).contains("token 9 is to end documents, but does not occur"));
     assert!(f.error(&path, &Options { document_end: Some(70_000), ..raw() }).contains("but `uint16` cannot hold it"));
@@ -178,8 +178,8 @@ fn what_cannot_be_opened_is_told_in_one_sentence() {
     assert_eq!(f.error(f.write("empty", b""), &default), "dataset `empty`: the file is empty; give a file with tokens");
     assert_eq!(
         f.error(f.write("what", b"some bytes"), &default),
-        "dataset `what`: it is of no known format, and what its tokens are made of was not said; if it is tokens and nothing else, give the \
-         token type, `uint16` say"
+        "dataset `what`: it is of no known format, and what its tokens are made of was not said; if it is tokens and nothing else, name \
+         their type: `token-type = \"uint16\"` in a run file, `--token-type uint16` on the command line"
     );
     assert!(f.error(f.write("odd", b"abc"), &raw()).contains("its 3 bytes are not whole tokens of type `uint16`"));
     assert!(f.error(f.write("x.idx", b"junk"), &default).contains("`x.bin`: the file is missing, though `x.idx` is there"));

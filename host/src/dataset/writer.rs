@@ -73,12 +73,7 @@ impl IndexedWriter {
                 format_args!("give a multiple of {width} bytes"),
             ));
         }
-        let len = i32::try_from(tokens.len() / width).map_err(|_| {
-            Error::data(
-                format_args!("item {item}: {} tokens are more than the {} that the format can hold", tokens.len() / width, i32::MAX),
-                "split the document",
-            )
-        })?;
+        let len = checked_len(item, tokens.len() / width)?;
         self.bin.write_all(tokens).map_err(Error::io("write", &self.bin_path))?;
         self.lens.push(&len.to_le_bytes())?;
         self.n += 1;
@@ -107,7 +102,7 @@ impl IndexedWriter {
         let mut idx = BufWriter::new(idx);
         let lens = lens.rewind()?;
         let docs = docs.rewind()?;
-        write_index(&mut idx, token_type, magic, n, lens, docs).map_err(Error::io("write", &idx_path))?;
+        lay_out(&mut idx, token_type, magic, n, lens, docs).map_err(Error::io("write", &idx_path))?;
         let bin = bin.into_inner().map_err(|e| Error::io("write", &bin_path)(e.into_error()))?;
         let idx = idx.into_inner().map_err(|e| Error::io("write", &idx_path)(e.into_error()))?;
         bin.commit()?;
@@ -115,8 +110,51 @@ impl IndexedWriter {
     }
 }
 
+/// Writes the `.idx` of a `PREFIX.bin` that is there already: `lens` are the tokens of its items, in order, and each item is a document.
+///
+/// For a `.bin` that was written in several goes, where an [`IndexedWriter`] would have to begin again.
+///
+/// # Errors
+/// [`Error::Dataset`] if the items do not fill the `.bin`, [`Error::Data`] if one has more than 2³¹ - 1 tokens, [`Error::Io`] if the disk is
+/// full; the first error of `lens` is passed on.
+pub fn write_index(
+    prefix: impl AsRef<Path>,
+    token_type: TokenType,
+    magic: Magic,
+    lens: impl IntoIterator<Item = Result<u32>>,
+) -> Result<()> {
+    let (bin_path, idx_path) = (with_suffix(prefix.as_ref(), "bin"), with_suffix(prefix.as_ref(), "idx"));
+    let idx = AtomicFile::create(&idx_path)?;
+    let folder = idx.temp_path().parent().unwrap_or(Path::new(".")).to_owned();
+    let (mut spool, mut docs) = (Spool::create(&folder)?, Spool::create(&folder)?);
+    let (mut n, mut tokens) = (0u64, 0u64);
+    for len in lens {
+        let len = checked_len(n, len? as usize)?;
+        spool.push(&len.to_le_bytes())?;
+        tokens += u64::from(len.unsigned_abs());
+        n += 1;
+        docs.push(&n.to_le_bytes())?;
+    }
+    let bytes = std::fs::metadata(&bin_path).map_err(Error::io("open", &bin_path))?.len();
+    if tokens.checked_mul(token_type.width() as u64) != Some(bytes) {
+        let problem = format_args!("it has {bytes} bytes, and {n} items of {tokens} tokens of type `{token_type}` in all do not fill it");
+        return Err(Error::dataset(bin_path, problem, "build the pair again"));
+    }
+    let mut idx = BufWriter::new(idx);
+    lay_out(&mut idx, token_type, magic, n, spool.rewind()?, docs.rewind()?).map_err(Error::io("write", &idx_path))?;
+    idx.into_inner().map_err(|e| Error::io("write", &idx_path)(e.into_error()))?.commit()
+}
+
+/// The length of an item as the format holds it.
+fn checked_len(item: u64, len: usize) -> Result<i32> {
+    i32::try_from(len).map_err(|_| {
+        let problem = format_args!("item {item}: {len} tokens are more than the {} that the format can hold", i32::MAX);
+        Error::data(problem, "split the document")
+    })
+}
+
 /// The layouts are described in [`super::indexed`].
-fn write_index(out: &mut impl Write, token_type: TokenType, magic: Magic, n: u64, mut lens: Records, mut docs: Records) -> io::Result<()> {
+fn lay_out(out: &mut impl Write, token_type: TokenType, magic: Magic, n: u64, mut lens: Records, mut docs: Records) -> io::Result<()> {
     let width = token_type.width() as u64;
     let d = docs.bytes / 8 + 1;
     let code = code_of(token_type);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use toml::Spanned;
+use toml::de::DeTable;
 
 use crate::{Error, Result, batch::Overlong, dataset::TokenType, plugin::Limits};
 
@@ -53,7 +53,7 @@ fn default_prefetch() -> usize {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DatasetConfig {
     /// A folder made by `curricle import`, the prefix of a `.bin`/`.idx` pair, or a `.npy`, `.arrow`, `.parquet` or headerless file.
-    pub path: Spanned<PathBuf>,
+    pub path: PathBuf,
     /// Makes samples of a fixed number of tokens over the concatenation of the documents; without it each document is a sample.
     #[serde(default)]
     pub sequence_length: Option<u32>,
@@ -79,7 +79,7 @@ pub struct DatasetConfig {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BatchConfig {
     /// Samples of one step, over all ranks and micro-batches.
-    pub global_batch_size: Spanned<u32>,
+    pub global_batch_size: u32,
     /// Samples of one forward pass on one rank. Left out, it follows from `gradient-accumulation-steps`, which is then 1 if left out too.
     #[serde(default)]
     pub micro_batch_size: Option<u32>,
@@ -146,7 +146,7 @@ pub enum Layout {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PluginConfig {
     /// Name of a built-in plugin, or path of a `.wasm` file.
-    pub plugin: Spanned<String>,
+    pub plugin: String,
     /// SHA-256 that the file must have, in hex; any if left out.
     #[serde(default)]
     pub sha256: Option<String>,
@@ -252,9 +252,9 @@ impl RunConfig {
         self.folder.join(path)
     }
 
-    /// `file:line:column` of a value, for errors.
-    pub(crate) fn place<T>(&self, value: &Spanned<T>) -> String {
-        self.source.place(value.span().start)
+    /// `file:line:column` of a key such as `batch.global-batch-size`, for errors; the key itself where no file says it.
+    pub(crate) fn place(&self, key: &str) -> String {
+        self.source.find(key).map_or_else(|| key.to_owned(), |byte| self.source.place(byte))
     }
 }
 
@@ -266,6 +266,22 @@ pub(crate) struct SourceText {
 }
 
 impl SourceText {
+    /// Where the value of a key begins. The text is parsed once more: only errors ask.
+    fn find(&self, key: &str) -> Option<usize> {
+        let document = DeTable::parse(&self.text).ok()?;
+        let mut table = document.get_ref();
+        let mut found = None;
+        for part in key.split('.') {
+            let (_, value) = table.iter().find(|(name, _)| name.get_ref() == part)?;
+            found = Some(value.span().start);
+            match value.get_ref().as_table() {
+                Some(inner) => table = inner,
+                None => break,
+            }
+        }
+        found
+    }
+
     /// `file:line:column` of a byte, both counted from 1.
     fn place(&self, byte: usize) -> String {
         let before = self.text.get(..byte).unwrap_or(&self.text);

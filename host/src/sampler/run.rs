@@ -61,12 +61,12 @@ impl Run {
         let columns = Arc::new(open_columns(&config, &dataset)?);
         let batch = &config.batch;
         let shape = Shape::resolve(
-            *batch.global_batch_size.get_ref(),
+            batch.global_batch_size,
             batch.micro_batch_size,
             batch.gradient_accumulation_steps,
             batch.dp_rank,
             batch.dp_world_size,
-            &config.place(&batch.global_batch_size),
+            &config.place("batch.global-batch-size"),
         )?;
         let arrangement = arrangement(&config)?;
         let values = batch.values.iter().map(|name| columns.get(name).cloned()).collect::<Result<_>>()?;
@@ -121,7 +121,7 @@ impl Run {
             accumulation,
             dp_rank,
             dp_world_size,
-            &self.config.place(&batch.global_batch_size),
+            &self.config.place("batch.global-batch-size"),
         )?;
         Ok(self)
     }
@@ -180,11 +180,13 @@ fn load<P>(
     place: &str,
     load: impl FnOnce(&str, &Path, &serde_json::Value, &plugin::Limits) -> Result<P>,
 ) -> Result<P> {
-    let name = plugin.plugin.get_ref();
+    let name = &plugin.plugin;
     let is_path = name.contains(['/', '\\']) || name.ends_with(".wasm");
     let wanted = if is_path { config.resolve(Path::new(name)).to_string_lossy().into_owned() } else { name.clone() };
     let path = plugin::find(&wanted).map_err(|error| match error {
-        Error::Config { problem, remedy, place } => Error::config(config.place(&plugin.plugin), format!("{place}: {problem}"), remedy),
+        Error::Config { problem, remedy, place: what } => {
+            Error::config(config.place(&format!("{place}.plugin")), format!("{what}: {problem}"), remedy)
+        }
         other => other,
     })?;
     if let Some(wanted) = &plugin.sha256 {
@@ -200,7 +202,7 @@ fn open_dataset(config: &RunConfig) -> Result<Dataset> {
         (None, None) => View::Documents,
         (None, Some(_)) => {
             return Err(Error::config(
-                config.place(&written.path),
+                config.place("dataset.stride"),
                 "`stride` without `sequence-length`",
                 "give both, or neither to train on whole documents",
             ));
@@ -214,7 +216,7 @@ fn open_dataset(config: &RunConfig) -> Result<Dataset> {
         vocab_size: written.vocab_size,
         ..dataset::Options::default()
     };
-    Dataset::open_with(config.resolve(written.path.get_ref()), &options)
+    Dataset::open_with(config.resolve(&written.path), &options)
 }
 
 /// The columns that the run file names, and those beside the dataset that belong to its view.
@@ -244,8 +246,8 @@ fn arrangement(config: &RunConfig) -> Result<Arrangement> {
     let batch = &config.batch;
     let misplaced = |key: &str, layout: &str| {
         Err(Error::config(
-            config.place(&batch.global_batch_size),
-            format!("`{key}` in [batch] has no meaning here"),
+            config.place(&format!("batch.{key}")),
+            format!("`{key}` has no meaning here"),
             format!("it goes with `layout = \"{layout}\"`"),
         ))
     };
@@ -259,7 +261,7 @@ fn arrangement(config: &RunConfig) -> Result<Arrangement> {
         return misplaced("packer", "rows");
     }
     let positive = |key: &str, n: u32| match n {
-        0 => Err(Error::config(config.place(&batch.global_batch_size), format!("`{key}` in [batch] is 0"), "give at least 1")),
+        0 => Err(Error::config(config.place(&format!("batch.{key}")), format!("`{key}` is 0"), "give at least 1")),
         n => Ok(n),
     };
     Ok(match batch.layout {
@@ -269,7 +271,7 @@ fn arrangement(config: &RunConfig) -> Result<Arrangement> {
             (Some(length), Some(_)) => Arrangement::Rows { length: positive("row-length", length)?, fill: batch.pad_token },
             _ => {
                 return Err(Error::config(
-                    config.place(&batch.global_batch_size),
+                    config.place("batch.layout"),
                     "`layout = \"rows\"` needs `row-length` and `packer` in [batch]",
                     "add them, such as `row-length = 2048` and `packer = { plugin = \"first-fit\" }`",
                 ));

@@ -1,7 +1,7 @@
 //! The rounds of a permutation over many numbers at once. Only integers, so every processor computes the same.
 
-use super::permutation::MAX_ROUNDS;
-
+/// Most rounds that any length needs.
+pub(super) const MAX_ROUNDS: usize = 8;
 /// Numbers that go through the rounds together, while they fit into registers.
 const GROUP: usize = 32;
 /// Numbers whose walks are finished together.

@@ -11,6 +11,8 @@ mod stream;
 mod streams;
 #[cfg(test)]
 mod battery;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     permutation::Permutation,

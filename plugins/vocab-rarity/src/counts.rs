@@ -2,6 +2,8 @@
 
 use curricle_guest::{Error, Result, Samples, Token, Tokens};
 
+use crate::rarity::{BYTE, LARGE, SHORT};
+
 /// Counts in the making.
 #[derive(Debug)]
 pub struct Counts {
@@ -32,29 +34,44 @@ impl Counts {
     }
 
     fn add_tokens<T: Token>(&mut self, tokens: &[T], samples: &Samples) -> Result<()> {
-        let Some(most) = max(tokens) else { return Ok(()) };
-        if most.index() >= self.max_vocab {
-            return Err(self.refusal(most, tokens, samples));
+        // Narrow tokens cannot pass the limit, unless it is lower than usual.
+        let any = 1 << T::BITS.min(31);
+        let mut size = any;
+        if any > self.max_vocab || T::BITS > 16 {
+            let Some(most) = max(tokens) else { return Ok(()) };
+            if most as usize >= self.max_vocab {
+                return Err(self.refusal(most, tokens, samples));
+            }
+            size = most as usize + 1;
         }
         // A host's chunk is far smaller than 2^32 tokens; their number bounds every count.
         if self.pending + tokens.len() as u64 > u64::from(u32::MAX) {
             self.widen();
         }
         self.pending += tokens.len() as u64;
-        if self.narrow.len() <= most.index() {
-            self.narrow.resize(most.index() + 1, 0);
+        let size = [BYTE, SHORT, LARGE, size].into_iter().find(|&fixed| fixed >= size).unwrap_or(size);
+        if self.narrow.len() < size {
+            self.narrow.resize(size, 0);
         }
-        count(tokens, &mut self.narrow);
+        match size {
+            BYTE => count_fixed::<T, BYTE>(tokens, &mut self.narrow),
+            SHORT => count_fixed::<T, SHORT>(tokens, &mut self.narrow),
+            LARGE => count_fixed::<T, LARGE>(tokens, &mut self.narrow),
+            _ => count(tokens, |id| {
+                if let Some(count) = self.narrow.get_mut(id) {
+                    *count += 1;
+                }
+            }),
+        }
         Ok(())
     }
 
-    fn refusal<T: Token>(&self, token: T, tokens: &[T], samples: &Samples) -> Error {
-        let holds = |sample: &[T]| sample.iter().any(|t| t.index() == token.index());
+    fn refusal<T: Token>(&self, token: u32, tokens: &[T], samples: &Samples) -> Error {
+        let holds = |sample: &[T]| sample.iter().any(|&t| t.into() == token);
         let sample = samples.first() + samples.split(tokens).position(holds).unwrap_or(0) as u64;
         Error::data(format!(
             "sample {sample} holds token {}, but ids must be below {}, which is `max-vocab`; is the dataset damaged or of another token width?",
-            token.index(),
-            self.max_vocab
+            token, self.max_vocab
         ))
     }
 
@@ -77,32 +94,31 @@ impl Counts {
     }
 }
 
-fn max<T: Token>(tokens: &[T]) -> Option<T> {
-    // As numbers of 32 bits, so that one loop fits every width; eight at a time.
-    let (mut most, chunks) = ([0u32; 8], tokens.chunks_exact(8));
-    let rest = chunks.remainder().iter().map(|&t| t.into()).max().unwrap_or(0);
-    for chunk in chunks {
-        for (most, &token) in most.iter_mut().zip(chunk) {
-            *most = (*most).max(token.into());
-        }
+fn max<T: Token>(tokens: &[T]) -> Option<u32> {
+    // In lanes, so that a round of the loop, which a check of the deadline follows, is 32 tokens.
+    let (groups, rest) = tokens.as_chunks::<32>();
+    let mut lanes = [0u32; 32];
+    for group in groups {
+        lanes.iter_mut().zip(group).for_each(|(most, &token)| *most = (*most).max(token.into()));
     }
-    let most = most.into_iter().max().unwrap_or(0).max(rest);
-    tokens.iter().copied().find(|&t| t.into() == most)
+    rest.iter().map(|&token| token.into()).chain(lanes).max().filter(|_| !tokens.is_empty())
 }
 
-/// The loop that the whole pass is: unrolled, because a check of the deadline follows every round of it.
-fn count<T: Token>(tokens: &[T], counts: &mut [u32]) {
-    let mut add = |token: T| {
-        if let Some(count) = counts.get_mut(token.index()) {
-            *count += 1;
-        }
-    };
-    let chunks = tokens.chunks_exact(16);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        chunk.iter().for_each(|&token| add(token));
+/// Counts ids below N, a power of two: no index needs a check.
+fn count_fixed<T: Token, const N: usize>(tokens: &[T], counts: &mut [u32]) {
+    if let Some(counts) = counts.first_chunk_mut::<N>() {
+        count(tokens, |id| counts[id & (N - 1)] += 1);
     }
-    rest.iter().for_each(|&token| add(token));
+}
+
+/// The loop that the whole pass is, sixteen at a time, since a check of the deadline follows every round.
+#[inline(always)]
+fn count<T: Token>(tokens: &[T], mut add: impl FnMut(usize)) {
+    let (groups, rest) = tokens.as_chunks::<16>();
+    for group in groups {
+        group.iter().for_each(|&token| add(token.index()));
+    }
+    rest.iter().for_each(|&token| add(token.index()));
 }
 
 /// Counts as bytes.

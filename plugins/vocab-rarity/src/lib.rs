@@ -3,7 +3,7 @@
 mod counts;
 mod rarity;
 
-use curricle_guest::{Error, Metric, Needs, Result, Samples, Tokens, Values, export};
+use curricle_guest::{Error, Metric, Needs, Result, Samples, Values, export};
 use serde::Deserialize;
 
 pub use counts::Counts;
@@ -70,12 +70,7 @@ impl Metric for VocabRarity {
     }
 
     fn measure(&mut self, samples: &Samples) -> Result<Values> {
-        let values: Vec<f64> = match samples.tokens() {
-            Tokens::U8(tokens) => self.rarity.of_each(samples.split(tokens)),
-            Tokens::U16(tokens) => self.rarity.of_each(samples.split(tokens)),
-            Tokens::U32(tokens) => self.rarity.of_each(samples.split(tokens)),
-        };
-        Ok(values.into())
+        Ok(self.rarity.of_each(samples).into())
     }
 }
 

@@ -1,45 +1,70 @@
 //! From counts to the values of samples.
 
-use curricle_guest::Token;
+use curricle_guest::{Samples, Token, Tokens};
 
-/// −ln of each token's frequency, by id.
+/// Sizes of tables whose loops need no check of an index: all of the ids of 1 or 2 bytes, and the vocabularies in use that need 4.
+pub(crate) const BYTE: usize = 1 << 8;
+pub(crate) const SHORT: usize = 1 << 16;
+pub(crate) const LARGE: usize = 1 << 18;
+
+/// −ln of each token's frequency, by id, up to one of the sizes above or past them all; infinite for ids that never occurred.
 #[derive(Debug, Default)]
 pub struct Rarity(Vec<f64>);
 
 impl Rarity {
-    /// −ln(count / total) by id; infinite where the count is 0.
+    /// −ln(count / total) by id.
     ///
     /// The logarithm is libm's, not the platform's: these differ in the last bit between systems, and values must not.
     pub fn new(counts: &[u64]) -> Rarity {
         let total: f64 = counts.iter().map(|&count| count as f64).sum();
-        Rarity(counts.iter().map(|&count| -libm::log(count as f64 / total)).collect())
+        let mut table: Vec<f64> = counts.iter().map(|&count| -libm::log(count as f64 / total)).collect();
+        let size = if table.len() <= SHORT { SHORT } else { LARGE };
+        table.resize(table.len().max(size), f64::INFINITY);
+        Rarity(table)
     }
 
     /// The sum over the tokens of each sample.
-    pub fn of_each<'a, T: Token>(&self, samples: impl Iterator<Item = &'a [T]>) -> Vec<f64> {
-        samples.map(|tokens| self.of(tokens)).collect()
+    pub fn of_each(&self, samples: &Samples) -> Vec<f64> {
+        match samples.tokens() {
+            Tokens::U8(tokens) => self.of_sized::<_, BYTE>(samples.split(tokens)),
+            Tokens::U16(tokens) => self.of_sized::<_, SHORT>(samples.split(tokens)),
+            Tokens::U32(tokens) if self.0.len() == SHORT => self.of_sized::<_, SHORT>(samples.split(tokens)),
+            Tokens::U32(tokens) => self.of_sized::<_, LARGE>(samples.split(tokens)),
+        }
     }
 
-    /// The sum over tokens in eight parts, token i in part i mod 8, added up at the end in pairs: no addition waits for the one before, and
-    /// the order of the sum, on which its last bits depend, is the same everywhere.
-    fn of<T: Token>(&self, tokens: &[T]) -> f64 {
-        let mut parts = [0.0; 8];
-        let (groups, rest) = tokens.as_chunks::<16>();
-        for group in groups {
-            for (i, &token) in group.iter().enumerate() {
-                parts[i % 8] += self.at(token);
+    fn of_sized<'a, T: Token, const N: usize>(&self, samples: impl Iterator<Item = &'a [T]>) -> Vec<f64> {
+        let table: Option<&[f64; N]> = self.0.first_chunk();
+        let of = |tokens: &[T]| {
+            if let Some(table) = table {
+                // What the mask cuts off shows in the union of the ids. Of narrow tokens it cuts off nothing, and the compiler knows.
+                let mut union = 0u32;
+                let value = sum(tokens, |token| {
+                    union |= token.into();
+                    table[token.index() & (N - 1)]
+                });
+                if union < N as u32 {
+                    return value;
+                }
             }
-        }
-        for (i, &token) in rest.iter().enumerate() {
-            parts[i % 8] += self.at(token);
-        }
-        let [a, b, c, d, e, f, g, h] = parts;
-        ((a + b) + (c + d)) + ((e + f) + (g + h))
+            sum(tokens, |token| self.0.get(token.index()).copied().unwrap_or(f64::INFINITY))
+        };
+        samples.map(of).collect()
     }
+}
 
-    #[inline(always)]
-    fn at<T: Token>(&self, token: T) -> f64 {
-        // A token that no pass counted has frequency 0.
-        self.0.get(token.index()).copied().unwrap_or(f64::INFINITY)
+/// The sum, sixteen tokens at a time: these are added in pairs, the pairs in pairs and so on, and their sums one after the other; what is
+/// left over comes last, in order. Its last bits depend on this order, which is the same everywhere.
+///
+/// In pairs because no addition then waits for long, and few values wait in registers; sixteen because a check of the deadline follows every
+/// round of the loop.
+#[inline(always)]
+fn sum<T: Token>(tokens: &[T], mut rarity: impl FnMut(T) -> f64) -> f64 {
+    let (groups, rest) = tokens.as_chunks::<16>();
+    let mut total = 0.0;
+    for group in groups {
+        let mut four = |i: usize| (rarity(group[i]) + rarity(group[i + 1])) + (rarity(group[i + 2]) + rarity(group[i + 3]));
+        total += (four(0) + four(4)) + (four(8) + four(12));
     }
+    rest.iter().fold(total, |total, &token| total + rarity(token))
 }

@@ -1,8 +1,8 @@
 //! Metric plugins: against the same Rust code compiled natively, and over threads.
 
-use std::{fs, time::Duration};
+use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use curricle::{
     analysis::{Options, analyze as analyze_column},
     dataset::Dataset,
@@ -29,4 +29,116 @@ pub(crate) fn analyze(dataset: &Dataset, metric: &str, threads: usize) -> Result
     let target = folder.join(format!("{metric}.arrow"));
     analyze_column(dataset, &load(metric)?, &target, &Options { threads, ..Options::default() })?;
     Ok(())
+}
+
+/// A chunk of samples, as the host hands it to a plugin and as native code takes it.
+struct Chunk {
+    width: u8,
+    tokens: Vec<u8>,
+    offsets: Vec<u32>,
+    native: guest::Samples,
+}
+
+impl Chunk {
+    fn samples(&self) -> Samples<'_> {
+        Samples { first: 0, width: self.width, tokens: &self.tokens, offsets: &self.offsets }
+    }
+}
+
+/// Chunks of a mebitoken each: more of them than a cache holds, so that both sides read their tokens from memory.
+fn chunks(dataset: &Dataset, n: usize, with_tokens: bool) -> Result<Vec<Chunk>> {
+    let width = dataset.token_type().width() as u8;
+    let mut chunks = Vec::new();
+    let mut id = 0;
+    while chunks.len() < n {
+        let (mut tokens, mut offsets) = (Vec::new(), vec![0]);
+        while offsets.last().is_some_and(|&end| end < 1 << 20) && id < dataset.len() {
+            let sample = dataset.sample(id)?;
+            offsets.push(offsets.last().copied().unwrap_or(0) + sample.len() as u32);
+            tokens.extend_from_slice(if with_tokens { sample.bytes() } else { &[] });
+            id += 1;
+        }
+        let native = guest::Samples::new(0, width, tokens.clone(), offsets.clone()).map_err(failed)?;
+        chunks.push(Chunk { width, tokens, offsets, native });
+    }
+    Ok(chunks)
+}
+
+fn failed(error: guest::Error) -> anyhow::Error {
+    anyhow::anyhow!("{error}")
+}
+
+/// The plugin in its sandbox: accumulate all chunks where it asks for passes, then measure them.
+fn in_sandbox(metric: &mut plugin::Metric, chunks: &[Chunk]) -> Result<usize> {
+    for pass in 0..metric.needs().passes {
+        for chunk in chunks {
+            metric.accumulate(pass, &chunk.samples())?;
+        }
+        let partial = metric.partial(pass)?;
+        let merged = metric.merge(pass, &[partial])?;
+        metric.finish(pass, &merged)?;
+    }
+    let mut n = 0;
+    for chunk in chunks {
+        n += metric.measure(&chunk.samples())?.len();
+    }
+    Ok(n)
+}
+
+/// The same crate, compiled for this machine.
+fn native<M: guest::Metric>(metric: &mut M, chunks: &[Chunk]) -> Result<usize> {
+    for pass in 0..M::NEEDS.passes {
+        for chunk in chunks {
+            metric.accumulate(pass, &chunk.native).map_err(failed)?;
+        }
+        let partial = metric.partial(pass);
+        let merged = metric.merge(pass, &[partial]).map_err(failed)?;
+        metric.finish(pass, &merged).map_err(failed)?;
+    }
+    let mut n = 0;
+    for chunk in chunks {
+        n += match metric.measure(&chunk.native).map_err(failed)? {
+            guest::Values::F32(v) => v.len(),
+            guest::Values::F64(v) => v.len(),
+            guest::Values::U32(v) => v.len(),
+            guest::Values::U64(v) => v.len(),
+        };
+    }
+    Ok(n)
+}
+
+fn compare<M: guest::Metric>(name: &str, config: M::Config, chunks: &[Chunk]) -> Result<Row> {
+    let mut sandboxed = load(name)?.instantiate()?;
+    let mut plain = M::configure(config).map_err(failed)?;
+    let (inside, outside) = medians(11, || in_sandbox(&mut sandboxed, chunks).ok(), || native(&mut plain, chunks).ok());
+    let tokens: u64 = chunks.iter().filter_map(|chunk| chunk.offsets.last()).map(|&n| u64::from(n)).sum();
+    let ratio = outside.as_secs_f64() / inside.as_secs_f64();
+    let rate = tokens as f64 / inside.as_secs_f64() / 1e9;
+    Ok(Row {
+        work: format!("metric plugin `{name}` against the same Rust code native, one thread, sandbox on"),
+        measured: format!("{ratio:.2} of its tokens/s ({rate:.1} G tokens/s)"),
+        target: "≥ 0.85",
+        met: ratio >= 0.85,
+    })
+}
+
+pub(crate) fn plugin_against_native() -> Result<Vec<Row>> {
+    let dataset = Dataset::open(data::documents(200_000, 64, 1024)?)?;
+    let config = || serde_json::from_value(serde_json::json!({}));
+    Ok(vec![
+        compare::<seqlen::SeqLen>("seqlen", serde_json::from_value(serde_json::json!({}))?, &chunks(&dataset, 64, false)?)?,
+        compare::<vocab_rarity::VocabRarity>("vocab-rarity", config()?, &chunks(&dataset, 64, true)?)?,
+    ])
+}
+
+pub(crate) fn two_threads_against_one() -> Result<Vec<Row>> {
+    let dataset = Dataset::open(data::documents(200_000, 64, 1024)?)?;
+    let (one, two) = medians(7, || analyze(&dataset, "vocab-rarity", 1).is_ok(), || analyze(&dataset, "vocab-rarity", 2).is_ok());
+    let ratio = one.as_secs_f64() / two.as_secs_f64();
+    Ok(vec![Row {
+        work: "analyze with two threads against one (vocab-rarity, 109 M tokens, reading and writing included)".into(),
+        measured: format!("{ratio:.2} × ({} against {})", pretty(two), pretty(one)),
+        target: "≥ 1.8 ×",
+        met: ratio >= 1.8,
+    }])
 }

@@ -23,8 +23,7 @@ pub(crate) fn against_memcpy() -> Result<Vec<Row>> {
             super::timing::median(9, || planner.plan().map(|p| p.map(|p| p.digest)).ok())
         };
         let mut sampler = Sampler::start(&run)?;
-        let n_bytes: usize =
-            sampler.next_batch()?.map_or(0, |b| b.micro_batches.iter().map(|m| m.tokens.bytes().len()).sum());
+        let n_bytes: usize = sampler.next_batch()?.map_or(0, |b| b.micro_batches.iter().map(|m| m.tokens.bytes().len()).sum());
         // As large as the dataset, and read on and on: neither side finds its source in the cache.
         let source = vec![1u8; 200 << 20];
         let mut target = vec![0u8; n_bytes];

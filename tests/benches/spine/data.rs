@@ -46,7 +46,7 @@ pub(crate) fn documents(n: u64, shortest: u64, longest: u64) -> Result<PathBuf> 
                 document.extend_from_slice(&(token as u16).to_le_bytes());
             }
             writer.push(&document)?;
-            writer.end_document();
+            writer.end_document()?;
         }
         writer.finish()?;
     }
@@ -69,7 +69,7 @@ pub(crate) fn flat(n: u64) -> Result<PathBuf> {
 
 /// What says that a column belongs to a dataset.
 pub(crate) fn provenance(dataset: &Dataset) -> Provenance {
-    Provenance::of_dataset(dataset.fingerprint().to_string(), dataset.len())
+    Provenance::of(dataset.fingerprint().to_string(), dataset.len())
 }
 
 /// A column of numbers `value(i)`.
@@ -81,7 +81,7 @@ pub(crate) fn numbers(dataset: &Dataset, path: &Path, value: impl Fn(u64) -> u32
         fs::create_dir_all(folder)?;
     }
     let n = dataset.len();
-    let mut writer = ColumnWriter::create(path, ValueType::U32, n, provenance(dataset))?;
+    let mut writer = ColumnWriter::create(path, ValueType::U32, provenance(dataset))?;
     let mut first = 0;
     while first < n {
         let end = n.min(first + (1 << 20));
@@ -102,7 +102,7 @@ pub(crate) fn categories(dataset: &Dataset, path: &Path, n_categories: u32) -> R
     }
     let names: Vec<String> = (0..n_categories).map(|c| format!("domain-{c:03}")).collect();
     let codes: Vec<u32> = (0..dataset.len()).map(|i| (noise(i) % u64::from(n_categories)) as u32).collect();
-    write_categories(path, &names, &codes, provenance(dataset))?;
+    write_categories(path, &names, codes, provenance(dataset))?;
     Ok(())
 }
 

@@ -15,11 +15,7 @@ use super::{
 /// A flat file of `n` sequences of one token: the shape in which many samples take the least disk.
 fn sequences(n: u64) -> Result<(String, Dataset)> {
     let path = data::flat(n)?;
-    let options = Options {
-        view: View::Sequences { length: 1, stride: 1 },
-        token_type: Some(TokenType::U16),
-        ..Default::default()
-    };
+    let options = Options { view: View::Sequences { length: 1, stride: 1 }, token_type: Some(TokenType::U16), ..Default::default() };
     let toml = format!("path = {:?}\ntoken-type = \"u16\"\nsequence-length = 1", path.display().to_string());
     Ok((toml, Dataset::open_with(&path, &options)?))
 }

@@ -250,7 +250,8 @@ impl IndexedFile {
 /// The prefix of a pair, given the prefix or either file.
 pub(crate) fn prefix_of(path: &Path) -> PathBuf {
     match path.extension().and_then(|e| e.to_str()) {
-        Some("bin" | "idx") => path.with_extension(""),
+        // A prefix may itself end like that.
+        Some("bin" | "idx") if !with_suffix(path, "idx").exists() => path.with_extension(""),
         _ => path.to_owned(),
     }
 }

@@ -1,0 +1,112 @@
+//! What an import in the making knows about itself, so that the next go continues where this one was.
+
+use std::{collections::BTreeMap, fmt::Write, fs, io, path::Path};
+
+use curricle::{Error, Result, atomic};
+use serde::{Deserialize, Serialize};
+
+use super::{bad_option, reader::Position};
+
+const FORMAT: &str = "curricle-import";
+const VERSION: u32 = 1;
+
+/// What decides about the result: a journal of another job must not be continued.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Job {
+    /// Options by their names.
+    pub(super) options: BTreeMap<String, String>,
+    /// Digest of the list of files.
+    pub(super) sources: String,
+}
+
+/// How far an import is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Journal {
+    format: String,
+    version: u32,
+    pub(super) job: Job,
+    /// Where the next document is looked for.
+    pub(super) next: Position,
+    /// What is written.
+    pub(super) documents: u64,
+    pub(super) tokens: u64,
+    /// Bytes of text of these documents.
+    pub(super) text_bytes: u64,
+    /// Documents that were skipped because they have no tokens.
+    pub(super) empty: u64,
+    /// Names and numbers of documents, in the order in which they were met.
+    pub(super) categories: Vec<(String, u64)>,
+    /// Everything is written and only has to get its place.
+    pub(super) finished: bool,
+}
+
+impl Journal {
+    /// The journal of an import that begins.
+    pub(super) fn new(job: &Job) -> Journal {
+        Journal {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            job: job.clone(),
+            next: Position::default(),
+            documents: 0,
+            tokens: 0,
+            text_bytes: 0,
+            empty: 0,
+            categories: Vec::new(),
+            finished: false,
+        }
+    }
+
+    /// Reads a journal, if there is one.
+    pub(super) fn load(path: &Path) -> Result<Option<Journal>> {
+        let text = match fs::read(path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::io("read", path)(e)),
+        };
+        let state = |problem: String| Error::State {
+            place: path.display().to_string(),
+            problem,
+            remedy: "begin again with `--force`, or remove the folder".into(),
+        };
+        let journal: Journal = serde_json::from_slice(&text).map_err(|e| state(format!("it is no journal of an import ({e})")))?;
+        match (journal.format.as_str(), journal.version) {
+            (FORMAT, VERSION) => Ok(Some(journal)),
+            (format, version) => Err(state(format!("it is `{}` of version {version}", format.escape_debug()))),
+        }
+    }
+
+    /// Writes it, whole or not at all.
+    pub(super) fn save(&self, path: &Path) -> Result<()> {
+        let text = serde_json::to_vec_pretty(self).map_err(|e| Error::io("write", path)(e.into()))?;
+        atomic::write(path, &text)
+    }
+
+    /// Refuses to go on with another job's work.
+    pub(super) fn check(&self, job: &Job, partial: &Path) -> Result<()> {
+        let remedy = "give the command that began it, or begin again with `--force`";
+        let refuse = |what: String| Err(bad_option("--out", format!("`{}` holds another import: {what}", partial.display()), remedy));
+        let (ours, theirs) = (&self.job.options, &job.options);
+        let none = || "not given".to_owned();
+        let shown = |value: Option<&String>| value.map_or_else(none, |value| format!("`{}`", value.escape_debug()));
+        for key in ours.keys().chain(theirs.keys()) {
+            let (was, is) = (ours.get(key), theirs.get(key));
+            if was != is {
+                return refuse(format!("`{key}` was {} and is {}", shown(was), shown(is)));
+            }
+        }
+        match self.job.sources == job.sources {
+            true => Ok(()),
+            false => refuse("the files of SOURCE are others, or were changed since".to_owned()),
+        }
+    }
+}
+
+/// Hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

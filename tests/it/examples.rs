@@ -1,0 +1,60 @@
+use std::{fs, path::Path};
+
+use curricle_tests::curricle_ok;
+use serde_json::Value;
+
+/// Imports and analyzes this repository's own text, beside copies of the run files of `examples/`.
+fn examples() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = folder.path().join("text");
+    for (from, to) in [("host/src", "src"), ("docs", "docs"), ("guest-sdk", "sdk")] {
+        copy(&root.join(from), &text.join(to));
+    }
+    let corpus = folder.path().join("corpus").display().to_string();
+    let text = text.display().to_string();
+    curricle_ok(&["import", &text, "--out", &corpus, "--include", "rs,md,toml", "--domain", "extension"]);
+    curricle_ok(&["analyze", &corpus, "--metric", "seqlen", "--metric", "vocab-rarity"]);
+    for entry in fs::read_dir(root.join("examples")).unwrap().map(|e| e.unwrap().path()) {
+        if entry.extension().is_some_and(|e| e == "toml") {
+            fs::copy(&entry, folder.path().join(entry.file_name().unwrap())).unwrap();
+        }
+    }
+    folder
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(|e| e.unwrap().path()) {
+        let target = to.join(entry.file_name().unwrap());
+        if entry.is_dir() {
+            copy(&entry, &target);
+        } else if entry.is_file() {
+            fs::copy(&entry, target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn every_example_run_file_gives_batches_of_this_repositorys_own_text() {
+    let folder = examples();
+    let mut n = 0;
+    for entry in fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path()) {
+        if entry.extension().is_none_or(|e| e != "toml") {
+            continue;
+        }
+        let run = entry.display().to_string();
+        let mut text = fs::read_to_string(&entry).unwrap();
+        if run.ends_with("curriculum.toml") {
+            // Source files are longer than the demo's shortest texts.
+            text = text.replace("min = 128", "min = 4096").replace("max = 1024", "max = 16384").replace("pad-to = 1024", "pad-to = 16384");
+            fs::write(&entry, text).unwrap();
+        }
+        let lines = curricle_ok(&["sample", &run, "--steps", "0..3", "--tokens"]);
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 3, "{run}");
+        curricle_ok(&["simulate", &run, "--steps", "20"]);
+        n += 1;
+    }
+    assert_eq!(n, 5);
+}
