@@ -46,8 +46,8 @@ pub mod dataset;
 pub mod columns;
 pub mod streams;
 pub mod pacing;
-// pub mod analysis;
 pub mod plugin;
+pub mod analysis;
 pub mod batch;
 mod sampler;
 

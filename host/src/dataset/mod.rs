@@ -27,12 +27,13 @@ mod tests;
 use std::{
     borrow::Cow,
     fmt,
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use self::source::Source;
-pub(crate) use self::tokens::decode;
+pub(crate) use self::tokens::{decode, first_outside};
 pub use self::{
     fingerprint::Fingerprint,
     indexed::{ElementType, IndexedFile, Magic},
@@ -193,6 +194,29 @@ impl Dataset {
             }
         };
         Ok(Tokens::new(self.0.token_type, bytes))
+    }
+
+    /// The tokens of consecutive samples laid end to end, given their lengths: in place where they lie so in the file, else a copy.
+    ///
+    /// # Errors
+    /// As [`sample`](Dataset::sample), for the first sample that has one.
+    pub(crate) fn consecutive(&self, ids: Range<u64>, lens: &[u32]) -> Result<Cow<'_, [u8]>> {
+        let n_tokens: u64 = lens.iter().map(|len| u64::from(*len)).sum();
+        let whole = match self.0.view {
+            View::Documents => self.0.source.adjoining(ids.clone(), lens, n_tokens).map(Cow::Borrowed),
+            View::Sequences { length, stride } if length == stride => {
+                ids.start.checked_mul(u64::from(stride)).and_then(|start| self.0.source.range(start, n_tokens))
+            }
+            View::Sequences { .. } => None,
+        };
+        if let Some(whole) = whole {
+            return Ok(whole);
+        }
+        let mut bytes = Vec::with_capacity(n_tokens as usize * self.0.token_type.width());
+        for id in ids {
+            bytes.extend_from_slice(self.sample(id)?.bytes());
+        }
+        Ok(Cow::Owned(bytes))
     }
 
     /// What tokens are made of.

@@ -1,6 +1,6 @@
 //! The formats behind one face: documents, and ranges of the concatenation of all documents.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use super::{
     TokenType,
@@ -80,6 +80,15 @@ impl Source {
                 place.ok_or_else(|| no_document(flat, i))
             }
             Source::Arrow(arrow) => arrow.document(i),
+        }
+    }
+
+    /// The `n_tokens` tokens of consecutive documents of these lengths; none if they do not lie end to end.
+    pub(super) fn adjoining(&self, ids: Range<u64>, lens: &[u32], n_tokens: u64) -> Option<&[u8]> {
+        match self {
+            Source::Indexed(file, _) => file.adjoining(ids, lens, n_tokens),
+            Source::Flat(flat) => cut(flat.tokens(), flat.token_type(), flat.document(ids.start)?.0, n_tokens),
+            Source::Arrow(arrow) => arrow.adjoining(ids, n_tokens),
         }
     }
 

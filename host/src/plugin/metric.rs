@@ -88,6 +88,11 @@ impl MetricPlugin {
         self.loaded.sha256()
     }
 
+    /// Its configuration as it is given to every instance: a JSON object.
+    pub fn config(&self) -> &str {
+        self.loaded.config()
+    }
+
     /// Makes a configured instance.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ mod policy;
 mod packer;
 mod inspect;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use self::{
     inspect::{Inspection, inspect},

@@ -8,7 +8,7 @@ mod messages;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, ops::Range, path::Path};
 
 use arrow_ipc::RecordBatch;
 
@@ -176,6 +176,14 @@ impl ArrowTokens {
         let (batch, row) = self.batch_of(i)?;
         let (start, end) = self.bounds(batch, row, i)?;
         self.values(batch, start, end - start).ok_or_else(|| self.wrong(i, "it lies outside of the file"))
+    }
+
+    /// The `n_tokens` tokens of consecutive documents whose lengths were found right; none if they lie in several record batches.
+    pub(crate) fn adjoining(&self, ids: Range<u64>, n_tokens: u64) -> Option<&[u8]> {
+        let (batch, row) = self.batch_of(ids.start).ok()?;
+        let n = ids.end.checked_sub(ids.start).filter(|n| row.checked_add(*n).is_some_and(|end| end <= batch.n))?;
+        let (start, end) = self.boundary(batch, row).zip(self.boundary(batch, row + n))?;
+        (end.checked_sub(start) == Some(n_tokens) && end <= batch.n_values).then(|| self.values(batch, start, n_tokens)).flatten()
     }
 
     /// Tokens of the concatenation: in place within a record batch, a copy across several.

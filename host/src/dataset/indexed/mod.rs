@@ -26,7 +26,10 @@ mod dialect;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 pub use self::dialect::ElementType;
 pub(crate) use self::dialect::code_of;
@@ -193,6 +196,26 @@ impl IndexedFile {
             out.push(u32::try_from(len).map_err(|_| self.wrong(id, format_args!("its {len} elements are more than 4 294 967 295")))?);
         }
         Ok(())
+    }
+
+    /// The `n_elements` elements of consecutive items of these lengths; none if they do not lie end to end.
+    pub(crate) fn adjoining(&self, ids: Range<u64>, lens: &[u32], n_elements: u64) -> Option<&[u8]> {
+        let n = ids.end.checked_sub(ids.start).filter(|n| *n == lens.len() as u64)?;
+        let at = self.offsets_at.checked_add(ids.start.checked_mul(8)?)?;
+        let offsets = bytes_at(&self.idx, at, n.checked_mul(8)?)?.as_chunks::<8>().0;
+        let width = self.element.width();
+        let unit = if self.magic == Magic::MMap { width } else { 1 };
+        let mut starts = offsets.iter().map(|b| i64::from_le_bytes(*b)).zip(lens);
+        let (first, len) = starts.next()?;
+        let first = u64::try_from(first).ok()?;
+        let mut next = first.checked_add(u64::from(*len) * unit)?;
+        for (start, len) in starts {
+            if u64::try_from(start) != Ok(next) {
+                return None;
+            }
+            next = next.checked_add(u64::from(*len) * unit)?;
+        }
+        bytes_at(&self.bin, if self.magic == Magic::MMap { first } else { first.checked_mul(width)? }, n_elements.checked_mul(width)?)
     }
 
     /// Refuses item `i` if it does not follow on item `i - 1` or does not lie in the `.bin`.

@@ -7,10 +7,10 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 /// `result::ok` in the memory of every guest.
-pub(super) const OK: &str = "(i32.const 0)";
+pub(crate) const OK: &str = "(i32.const 0)";
 
 /// A guest in the making.
-pub(super) struct GuestText {
+pub(crate) struct GuestText {
     world: &'static str,
     interface: &'static str,
     name: String,
@@ -21,7 +21,7 @@ pub(super) struct GuestText {
 }
 
 /// A guest of world `WORLD-plugin`.
-pub(super) fn guest(world: &'static str) -> GuestText {
+pub(crate) fn guest(world: &'static str) -> GuestText {
     GuestText {
         world,
         interface: if world == "stateful-policy" { "policy" } else { world },
@@ -34,47 +34,47 @@ pub(super) fn guest(world: &'static str) -> GuestText {
 }
 
 impl GuestText {
-    pub(super) fn name(mut self, name: &str) -> GuestText {
+    pub(crate) fn name(mut self, name: &str) -> GuestText {
         self.name = name.to_owned();
         self
     }
 
-    pub(super) fn version(mut self, version: &str) -> GuestText {
+    pub(crate) fn version(mut self, version: &str) -> GuestText {
         self.version = version.to_owned();
         self
     }
 
-    pub(super) fn schema(mut self, schema: &str) -> GuestText {
+    pub(crate) fn schema(mut self, schema: &str) -> GuestText {
         self.schema = schema.to_owned();
         self
     }
 
     /// Imports `interface.function` as `$function`.
-    pub(super) fn import(mut self, interface: &str, function: &str, signature: &str) -> GuestText {
+    pub(crate) fn import(mut self, interface: &str, function: &str, signature: &str) -> GuestText {
         self.imports += &format!("(import \"curricle:plugin/{interface}@0.1.0\" \"{function}\" (func ${function} {signature}))\n");
         self
     }
 
     /// Exports a function of the world's interface.
-    pub(super) fn export(self, function: &str, rest: &str) -> GuestText {
+    pub(crate) fn export(self, function: &str, rest: &str) -> GuestText {
         let interface = self.interface;
         self.export_of(interface, function, rest)
     }
 
     /// Exports a function of another interface.
-    pub(super) fn export_of(mut self, interface: &str, function: &str, rest: &str) -> GuestText {
+    pub(crate) fn export_of(mut self, interface: &str, function: &str, rest: &str) -> GuestText {
         self.body += &format!("(func (export \"curricle:plugin/{interface}@0.1.0#{function}\") {rest})\n");
         self
     }
 
     /// Adds anything else to the module.
-    pub(super) fn with(mut self, text: &str) -> GuestText {
+    pub(crate) fn with(mut self, text: &str) -> GuestText {
         self.body += text;
         self
     }
 
     /// The core module.
-    pub(super) fn module(&self) -> Vec<u8> {
+    pub(crate) fn module(&self) -> Vec<u8> {
         // From 16: the description, four strings. From 256: their bytes. From 0: a `result::ok`. From 64: room for answers.
         let mut description = Vec::new();
         let mut texts = Vec::new();
@@ -107,7 +107,7 @@ impl GuestText {
     }
 
     /// The component.
-    pub(super) fn component(&self) -> Vec<u8> {
+    pub(crate) fn component(&self) -> Vec<u8> {
         let mut resolve = Resolve::default();
         let (package, _) = resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/wit")).unwrap();
         let world = resolve.select_world(&[package], Some(&format!("{}-plugin", self.world))).unwrap();
@@ -117,25 +117,25 @@ impl GuestText {
     }
 
     /// The component in a file.
-    pub(super) fn file(&self) -> GuestFile {
+    pub(crate) fn file(&self) -> GuestFile {
         GuestFile::new(&self.component())
     }
 }
 
 /// A plugin's file for the time of a test.
-pub(super) struct GuestFile {
+pub(crate) struct GuestFile {
     folder: TempDir,
 }
 
 impl GuestFile {
-    pub(super) fn new(bytes: &[u8]) -> GuestFile {
+    pub(crate) fn new(bytes: &[u8]) -> GuestFile {
         let folder = tempfile::tempdir().unwrap();
         let file = GuestFile { folder };
         std::fs::write(file.path(), bytes).unwrap();
         file
     }
 
-    pub(super) fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         Path::join(self.folder.path(), "p.wasm")
     }
 }

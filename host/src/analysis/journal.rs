@@ -1,0 +1,226 @@
+//! The folder in which a column is made, and the journal in it, from which a killed analysis goes on.
+//!
+//! | file | |
+//! | --- | --- |
+//! | `lock` | locked while a process works here |
+//! | `journal.json` | what is made and how far; it vouches for the other files |
+//! | `values` | the values so far, little-endian, nothing else |
+//! | `merged-P` | the result of pass P |
+//! | `resting-N` | partial results of the pass under way that wait to be merged, end to end |
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Result, atomic,
+    columns::{Provenance, ValueType},
+};
+
+/// Version of the journal; others start over.
+const VERSION: u32 = 1;
+
+/// The folder.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Locked as long as it is open.
+    _lock: File,
+    /// Results of passes that are on disk.
+    merged_kept: usize,
+    /// Number of the last `resting` file.
+    serial: u64,
+    /// Whether a journal was written or found.
+    has_journal: bool,
+}
+
+/// How far an analysis is.
+#[derive(Debug, Default)]
+pub(super) struct Saved {
+    /// Results of the passes that are done.
+    pub(super) merged: Vec<Vec<u8>>,
+    /// Blocks done in the round after those.
+    pub(super) blocks: u64,
+    /// What waits to be merged, by level of the tree; empty when measuring.
+    pub(super) resting: Vec<Vec<Vec<u8>>>,
+    /// Type of the values; none until some are measured.
+    pub(super) value_type: Option<ValueType>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Journal {
+    version: u32,
+    /// What the column will say of itself: whether all this belongs to what is asked for.
+    provenance: Provenance,
+    /// Sizes of the results of the passes that are done.
+    merged: Vec<u64>,
+    blocks: u64,
+    value_type: Option<String>,
+    serial: u64,
+    /// Sizes of the partial results in the file `resting-<serial>`, by level.
+    resting: Vec<Vec<u64>>,
+}
+
+impl Folder {
+    /// Opens or makes the folder for the column at `target`, and locks it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be made; [`Error::Column`] if another process works in it.
+    pub(super) fn open(target: &Path) -> Result<Folder> {
+        let mut path = target.as_os_str().to_owned();
+        path.push(".partial");
+        let path = PathBuf::from(path);
+        fs::create_dir_all(&path).map_err(Error::io("create", &path))?;
+        let lock = path.join("lock");
+        let lock_file = OpenOptions::new().write(true).create(true).truncate(false).open(&lock).map_err(Error::io("open", &lock))?;
+        match lock_file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let name = target.file_stem().unwrap_or_default().to_string_lossy();
+                return Err(Error::column(name, "another process is making it", "wait until it is done, or give this one another place"));
+            }
+            // Some file systems of clusters cannot lock. Two processes at once are then up to the user.
+            Err(TryLockError::Error(error)) => tracing::debug!("`{}` cannot be locked: {error}", lock.display()),
+        }
+        Ok(Folder { path, _lock: lock_file, merged_kept: 0, serial: 0, has_journal: false })
+    }
+
+    /// Where the values go.
+    pub(super) fn values(&self) -> PathBuf {
+        self.path.join("values")
+    }
+
+    /// What an earlier run left, if it was to make the same; with `width`, the values of its type must be there.
+    pub(super) fn load(&mut self, provenance: &Provenance, samples_in: impl Fn(u64) -> u64) -> Option<Saved> {
+        let journal = match fs::read(self.path.join("journal.json")) {
+            Ok(journal) => journal,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => return self.start_over(format!("its journal cannot be read: {error}")),
+        };
+        self.has_journal = true;
+        let journal: Journal = match serde_json::from_slice(&journal) {
+            Ok(journal) => journal,
+            Err(error) => return self.start_over(format!("its journal is no journal of this version: {error}")),
+        };
+        if journal.version != VERSION || journal.provenance != *provenance {
+            return self.start_over("it was made with another plugin, configuration, dataset or version".to_owned());
+        }
+        match self.read(&journal, samples_in) {
+            Ok(saved) => Some(saved),
+            Err(problem) => self.start_over(problem),
+        }
+    }
+
+    fn start_over(&self, problem: String) -> Option<Saved> {
+        tracing::warn!("starting over, since what is in `{}` cannot be gone on with: {problem}", self.path.display());
+        None
+    }
+
+    fn read(&mut self, journal: &Journal, samples_in: impl Fn(u64) -> u64) -> Result<Saved, String> {
+        let mut saved = Saved { blocks: journal.blocks, ..Saved::default() };
+        for (pass, size) in journal.merged.iter().enumerate() {
+            saved.merged.push(self.read_file(&merged_name(pass), *size)?);
+        }
+        if !journal.resting.is_empty() {
+            let sizes = journal.resting.iter().flatten();
+            let total = sizes.copied().try_fold(0u64, u64::checked_add).ok_or("its sizes are nonsense")?;
+            let bytes = self.read_file(&resting_name(journal.serial), total)?;
+            let mut rest = bytes.as_slice();
+            for sizes in &journal.resting {
+                let mut group = Vec::new();
+                for size in sizes {
+                    let split = usize::try_from(*size).ok().and_then(|size| rest.split_at_checked(size));
+                    let (partial, after) = split.ok_or("its sizes are nonsense")?;
+                    group.push(partial.to_vec());
+                    rest = after;
+                }
+                saved.resting.push(group);
+            }
+        }
+        if let Some(name) = &journal.value_type {
+            let known = [ValueType::F32, ValueType::F64, ValueType::U32, ValueType::U64];
+            let value_type = known.into_iter().find(|t| t.to_string() == *name).ok_or("it has values of an unknown type")?;
+            let needed = samples_in(journal.blocks).saturating_mul(value_type.width() as u64);
+            let found = fs::metadata(self.values()).map_or(0, |m| m.len());
+            if found < needed {
+                return Err(format!("`values` has {found} bytes instead of {needed}"));
+            }
+            saved.value_type = Some(value_type);
+        }
+        (self.merged_kept, self.serial) = (journal.merged.len(), journal.serial);
+        Ok(saved)
+    }
+
+    fn read_file(&self, name: &str, size: u64) -> Result<Vec<u8>, String> {
+        let bytes = fs::read(self.path.join(name)).map_err(|e| format!("`{name}` cannot be read: {e}"))?;
+        match bytes.len() as u64 == size {
+            true => Ok(bytes),
+            false => Err(format!("`{name}` has {} bytes instead of {size}", bytes.len())),
+        }
+    }
+
+    /// Notes how far the analysis is; `values` must have been made durable.
+    pub(super) fn save(&mut self, provenance: &Provenance, merged: &[Vec<u8>], round: &Round) -> Result<()> {
+        for (pass, result) in merged.iter().enumerate().skip(self.merged_kept) {
+            atomic::write(self.path.join(merged_name(pass)), result)?;
+        }
+        self.merged_kept = merged.len();
+        let before = self.serial;
+        self.serial += 1;
+        if !round.resting.is_empty() {
+            let bytes: Vec<u8> = round.resting.iter().flatten().flatten().copied().collect();
+            atomic::write(self.path.join(resting_name(self.serial)), &bytes)?;
+        }
+        let sizes = |group: &Vec<Vec<u8>>| group.iter().map(|partial| partial.len() as u64).collect();
+        let journal = Journal {
+            version: VERSION,
+            provenance: provenance.clone(),
+            merged: merged.iter().map(|result| result.len() as u64).collect(),
+            blocks: round.blocks,
+            value_type: round.value_type.map(|t| t.to_string()),
+            serial: self.serial,
+            resting: round.resting.iter().map(sizes).collect(),
+        };
+        let path = self.path.join("journal.json");
+        let json = serde_json::to_vec_pretty(&journal).map_err(|e| Error::io("write", &path)(e.into()))?;
+        atomic::write(&path, &json)?;
+        self.has_journal = true;
+        // Of no use any more, and in nobody's way if it stays.
+        let _ = fs::remove_file(self.path.join(resting_name(before)));
+        Ok(())
+    }
+
+    /// Whether there is something to go on from.
+    pub(super) fn has_journal(&self) -> bool {
+        self.has_journal
+    }
+
+    /// Removes the folder.
+    pub(super) fn remove(self) -> Result<()> {
+        fs::remove_dir_all(&self.path).map_err(Error::io("remove", &self.path))
+    }
+}
+
+/// How far the round under way is.
+#[derive(Debug)]
+pub(super) struct Round {
+    /// Blocks done.
+    pub(super) blocks: u64,
+    /// What waits to be merged, by level of the tree.
+    pub(super) resting: Vec<Vec<Vec<u8>>>,
+    /// Type of the values.
+    pub(super) value_type: Option<ValueType>,
+}
+
+fn merged_name(pass: usize) -> String {
+    format!("merged-{pass}")
+}
+
+fn resting_name(serial: u64) -> String {
+    format!("resting-{serial}")
+}

@@ -1,0 +1,91 @@
+//! The values of a column in the making: a file of numbers, in order of the samples.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use super::line::{Merge, Sink};
+use crate::{
+    Error, Result,
+    columns::{ColumnWriter, ValueType, Values},
+};
+
+/// Values read at a time.
+const READ: usize = 1 << 17;
+
+/// A file that grows at its end.
+#[derive(Debug)]
+pub(super) struct ValueFile {
+    path: PathBuf,
+    file: File,
+    value_type: Option<ValueType>,
+}
+
+impl ValueFile {
+    /// Opens the file at `path`, made if need be, and keeps the first `n` values of it.
+    pub(super) fn open(path: &Path, n: u64, value_type: Option<ValueType>) -> Result<ValueFile> {
+        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let mut file = options.map_err(Error::io("open", path))?;
+        let kept = n.saturating_mul(value_type.map_or(0, ValueType::width) as u64);
+        file.set_len(kept).and_then(|()| file.seek(SeekFrom::Start(kept))).map_err(Error::io("write", path))?;
+        Ok(ValueFile { path: path.to_owned(), file, value_type })
+    }
+
+    /// Type of the values, once there are some.
+    pub(super) fn value_type(&self) -> Option<ValueType> {
+        self.value_type
+    }
+
+    /// A handle with which to make what is written durable.
+    pub(super) fn handle(&self) -> Result<File> {
+        self.file.try_clone().map_err(Error::io("open", &self.path))
+    }
+
+    /// Passes everything on to the writer of the column.
+    pub(super) fn copy(&mut self, writer: &mut ColumnWriter, value_type: ValueType) -> Result<()> {
+        let read = |e| Error::io("read", &self.path)(e);
+        self.file.seek(SeekFrom::Start(0)).map_err(read)?;
+        let mut bytes = Vec::new();
+        loop {
+            bytes.clear();
+            let room = (READ * value_type.width()) as u64;
+            (&mut self.file).take(room).read_to_end(&mut bytes).map_err(read)?;
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            // Should bytes be missing at the end, the writer misses a value.
+            writer.push(&match value_type {
+                ValueType::F32 => Values::F32(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
+                ValueType::F64 => Values::F64(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect()),
+                ValueType::U32 => Values::U32(bytes.as_chunks().0.iter().map(|b| u32::from_le_bytes(*b)).collect()),
+                ValueType::U64 => Values::U64(bytes.as_chunks().0.iter().map(|b| u64::from_le_bytes(*b)).collect()),
+            })?;
+        }
+    }
+}
+
+impl Sink for ValueFile {
+    /// The values of the chunks of a block.
+    type Found = Vec<Values>;
+
+    fn take(&mut self, found: Vec<Values>, _: &mut Vec<Merge>) -> Result<()> {
+        for values in found {
+            let (given, expected) = (values.value_type(), *self.value_type.get_or_insert(values.value_type()));
+            if given != expected {
+                let problem = format!("it holds values of type {expected}, and the metric answers {given}");
+                return Err(Error::data(format!("`{}`: {problem}", self.path.display()), "remove the folder that it is in and start over"));
+            }
+            // The host is little-endian, as the files are.
+            let bytes: &[u8] = match &values {
+                Values::F32(values) => bytemuck::cast_slice(values),
+                Values::F64(values) => bytemuck::cast_slice(values),
+                Values::U32(values) => bytemuck::cast_slice(values),
+                Values::U64(values) => bytemuck::cast_slice(values),
+            };
+            self.file.write_all(bytes).map_err(Error::io("write", &self.path))?;
+        }
+        Ok(())
+    }
+}
