@@ -58,14 +58,16 @@ pub(crate) fn run(args: Args) -> Result<()> {
     if args.json {
         return terminal::print_json(&facts);
     }
-    print(&facts, 0);
+    // What it is goes first; the rest is in the order of the keys.
+    println!("{}", plain(&facts["what"]));
+    print(&facts, 2);
     Ok(())
 }
 
 /// Prints the facts as lines of key and value.
 fn print(facts: &Value, indent: usize) {
     let Value::Object(map) = facts else { return };
-    for (key, value) in map {
+    for (key, value) in map.iter().filter(|(key, _)| *key != "what") {
         let key = format!("{:indent$}{}", "", key.replace('_', " "));
         match value {
             Value::Object(inner) if !inner.is_empty() => {
@@ -185,7 +187,7 @@ fn of_plugin(path: &Path) -> Result<Value> {
         "imports": seen.imports,
         "exports": seen.exports,
         "bytes": seen.size,
-        "sha256": seen.sha256,
+        "sha256": seen.sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
         "config_schema": schema,
     }))
 }

@@ -58,3 +58,18 @@ fn every_example_run_file_gives_batches_of_this_repositorys_own_text() {
     }
     assert_eq!(n, 5);
 }
+
+#[test]
+fn the_demo_goes_from_text_to_batches_and_leaves_a_report_and_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().display().to_string();
+    let printed = curricle_ok(&["demo", "--dir", &dir]);
+    assert!(printed.contains("All three agreed in every id, token and digest"), "{printed}");
+    let report = fs::read_to_string(folder.path().join("report.md")).unwrap();
+    for name in ["curriculum", "mixture"] {
+        assert!(report.contains(&format!("| `{name}` | 400 |")), "{report}");
+        assert!(fs::read_to_string(folder.path().join(format!("{name}.svg"))).unwrap().contains("</svg>"));
+    }
+    // Once more over what it left.
+    curricle_ok(&["demo", "--dir", &dir]);
+}

@@ -8,6 +8,8 @@ mod policies;
 mod batches;
 /// Each bad input is one error that says what, where and what to do.
 mod messages;
+/// Disks that are full or read-only.
+mod disk;
 /// The command line, as a program calls it.
 mod cli;
 /// The run files of `examples/`, on this repository's own text.

@@ -8,7 +8,7 @@ use super::{MicroBatch, Plan, Pool, Shape};
 use crate::{
     Error, Result,
     columns::Column,
-    dataset::{Dataset, TokenType, decode},
+    dataset::{Dataset, first_outside},
 };
 
 /// How the tokens of a micro-batch lie in memory.
@@ -187,7 +187,7 @@ impl Assembler {
         place.copy_from_slice(bytes);
         // The tokens are still in the cache.
         if let Some(vocab_size) = self.dataset.vocab_size()
-            && let Some(token) = first_outside(token_type, place, vocab_size)
+            && let Some((_, token)) = first_outside(token_type, place, Some(vocab_size))
         {
             return Err(Error::data(
                 format!("sample {id} holds token {token}, the vocabulary ends at {}", vocab_size.saturating_sub(1)),
@@ -228,24 +228,4 @@ fn fill_gaps(bytes: &mut [u8], pattern: &[u8], starts: &[u64], lengths: &[u32], 
         }
         end = next_end;
     }
-}
-
-/// The first token that is negative or not below `vocab_size`. A pass without branches comes first: nearly always there is none.
-fn first_outside(token_type: TokenType, bytes: &[u8], vocab_size: u64) -> Option<i64> {
-    let outside = |token: i64| u64::try_from(token).map_or(true, |t| t >= vocab_size);
-    let suspect = match token_type {
-        TokenType::U8 => u64::from(bytes.iter().fold(0, |max, &t| max.max(t))) >= vocab_size,
-        TokenType::U16 => u64::from(max_of(bytes, u16::from_le_bytes)) >= vocab_size,
-        // Negative numbers are the largest when their sign is ignored.
-        TokenType::I32 | TokenType::U32 => u64::from(max_of(bytes, u32::from_le_bytes)) >= vocab_size,
-        _ => true,
-    };
-    if !suspect {
-        return None;
-    }
-    bytes.chunks_exact(token_type.width()).map(|token| decode(token_type, token)).find(|&token| outside(token))
-}
-
-fn max_of<const N: usize, T: Ord + Default + Copy>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> T {
-    bytes.as_chunks::<N>().0.iter().map(|&chunk| read(chunk)).fold(T::default(), T::max)
 }

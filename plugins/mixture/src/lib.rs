@@ -40,7 +40,7 @@ impl Policy for Mixture {
                 return Err(Error::data(format!("category `{name}` of `{}` has no sample; leave it out of `weights`", config.column)));
             }
             let condition = Condition::category(&config.column, code as u32);
-            let stream = Stream::shuffled(&format!("{}:{code}", cut(&config.column, 100)), &[condition])?;
+            let stream = Stream::shuffled(&stream_name(&config.column, name, code), &[condition])?;
             let annotation = format!("share:{name}");
             Ok(Source { stream, annotation: (annotated && annotation.len() <= 64).then_some(annotation) })
         };
@@ -60,10 +60,11 @@ impl Policy for Mixture {
     }
 }
 
-/// The text without what is over so many bytes.
-fn cut(text: &str, bytes: usize) -> &str {
-    let end = (0..=bytes.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-    text.get(..end).unwrap_or(text)
+/// Name of a category's stream: by its name where the contract allows that name, else by its code.
+fn stream_name(column: &str, category: &str, code: usize) -> String {
+    let name = format!("{column}={category}");
+    let allowed = name.len() <= 128 && !name.chars().any(char::is_control);
+    if allowed { name } else { format!("category {code}") }
 }
 
 export!(policy: Mixture);

@@ -18,7 +18,7 @@ fn every_batch_holds_each_category_in_its_share() {
     let mut run = run(json!({"column": "domain", "weights": {"rs": 1, "md": 2, "py": 1}})).start::<Mixture>().unwrap();
     for _ in 0..100 {
         let batch = run.step(8).unwrap();
-        assert_eq!(batch.draws, [("domain:0".into(), 2), ("domain:1".into(), 4), ("domain:2".into(), 2)]);
+        assert_eq!(batch.draws, [("domain=rs".into(), 2), ("domain=md".into(), 4), ("domain=py".into(), 2)]);
         assert!(batch.ids[..2].iter().all(|id| id % 10 < 6));
         assert!(batch.ids[6..].iter().all(|id| id % 10 == 9));
         assert_eq!(batch.annotations["share:md"], 0.5);
@@ -95,5 +95,5 @@ fn a_schedule_out_of_order_is_refused_by_key() {
 #[test]
 fn huge_weights_are_shares_like_any_other() {
     let mut run = run(json!({"column": "domain", "weights": {"rs": f64::MAX, "md": f64::MAX}})).start::<Mixture>().unwrap();
-    assert_eq!(run.step(8).unwrap().draws, [("domain:0".into(), 4), ("domain:1".into(), 4)]);
+    assert_eq!(run.step(8).unwrap().draws, [("domain=rs".into(), 4), ("domain=md".into(), 4)]);
 }
