@@ -8,6 +8,8 @@ mod policies;
 mod batches;
 /// Each bad input is one error that says what, where and what to do.
 mod messages;
+/// From text to a dataset, whole or in several goes.
+mod import;
 /// The command line, as a program calls it.
 mod cli;
 /// The repository's own order.

@@ -32,7 +32,6 @@ use std::{
 };
 
 use self::source::Source;
-pub(crate) use self::tokens::decode;
 pub use self::{
     fingerprint::Fingerprint,
     indexed::{ElementType, IndexedFile, Magic},
@@ -40,6 +39,7 @@ pub use self::{
     view::View,
     writer::{IndexedWriter, write_index},
 };
+pub(crate) use self::tokens::decode;
 use crate::{Error, Result};
 
 /// What kind of file a dataset is.
