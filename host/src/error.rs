@@ -14,14 +14,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused.
-    #[error("cannot {action} `{}`: {source}{}", path.display(), advice(source))]
+    #[error("cannot {action} `{}`: {cause}{}", path.display(), advice(cause))]
     Io {
         /// What was tried, as a verb: "open", "write".
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
-        source: Arc<io::Error>,
+        /// What the system said. It is part of the message, so it is no `source` that would be printed again.
+        cause: Arc<io::Error>,
     },
     /// A dataset's files are damaged, foreign, or do not fit how they are opened.
     #[error("dataset `{}`: {problem}; {remedy}", path.display())]
@@ -103,7 +103,7 @@ impl Error {
     /// For `map_err` on file operations: `File::open(&path).map_err(Error::io("open", &path))`.
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
         let path = path.into();
-        move |source| Error::Io { action, path, source: Arc::new(source) }
+        move |cause| Error::Io { action, path, cause: Arc::new(cause) }
     }
 
     /// A dataset error.
@@ -133,8 +133,8 @@ impl Error {
 }
 
 /// What to do about the failures of a file system that people meet most.
-fn advice(source: &io::Error) -> &'static str {
-    match source.kind() {
+fn advice(cause: &io::Error) -> &'static str {
+    match cause.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space or write elsewhere",
         io::ErrorKind::ReadOnlyFilesystem => "; the file system is read-only, write elsewhere",
         io::ErrorKind::PermissionDenied => "; check the permissions of the file and its folder",

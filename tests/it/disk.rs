@@ -38,7 +38,8 @@ fn a_full_disk_is_one_error_and_leaves_no_column_and_no_state() {
     fs::create_dir(&folder).unwrap();
     let data = corpus.path("data");
     let data = data.display();
-    let analyze = format!("\"$CURRICLE\" analyze {data} --metric seqlen --out \"$FOLDER\"; echo $? >&2; ls -A \"$FOLDER\" | grep -v partial >&2");
+    let analyze =
+        format!("\"$CURRICLE\" analyze {data} --metric seqlen --out \"$FOLDER\"; echo $? >&2; ls -A \"$FOLDER\" | grep -v partial >&2");
     let Some(output) = on_a_file_system(&folder, "size=64k", &analyze) else { return };
     let errors = text(&output);
     assert!(errors.contains("free some space") && errors.contains("\n5\n"), "{errors}");
@@ -46,7 +47,9 @@ fn a_full_disk_is_one_error_and_leaves_no_column_and_no_state() {
 
     let fill = "head -c 70000 /dev/zero > \"$FOLDER/full\" 2>/dev/null";
     let run = run.display();
-    let sample = format!("{fill}; \"$CURRICLE\" sample {run} --steps 0..3 --state \"$FOLDER/state.json\" >/dev/null; echo $? >&2; ls -A \"$FOLDER\" >&2");
+    let sample = format!(
+        "{fill}; \"$CURRICLE\" sample {run} --steps 0..3 --state \"$FOLDER/state.json\" >/dev/null; echo $? >&2; ls -A \"$FOLDER\" >&2"
+    );
     let errors = text(&on_a_file_system(&folder, "size=64k", &sample).unwrap());
     assert!(errors.contains("state.json") && errors.contains("free some space"), "{errors}");
     assert!(errors.trim_end().ends_with("\n5\nfull"), "something was left: {errors}");
@@ -63,7 +66,8 @@ fn a_full_disk_stops_an_import_which_goes_on_when_there_is_room() {
     }
     let texts = texts.display();
     let import = format!("\"$CURRICLE\" import {texts} --out \"$FOLDER/corpus\"");
-    let script = format!("{import}; echo $? >&2; ls \"$FOLDER\" >&2; mount -o remount,size=4m \"$FOLDER\" && {import} && ls \"$FOLDER\" >&2");
+    let script =
+        format!("{import}; echo $? >&2; ls \"$FOLDER\" >&2; mount -o remount,size=4m \"$FOLDER\" && {import} && ls \"$FOLDER\" >&2");
     let Some(output) = on_a_file_system(&folder, "size=100k", &script) else { return };
     let errors = text(&output);
     assert!(errors.contains("free some space") && errors.contains("\n5\ncorpus.partial\n"), "{errors}");

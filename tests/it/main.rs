@@ -10,6 +10,8 @@ mod batches;
 mod messages;
 /// Disks that are full or read-only.
 mod disk;
+/// From text to a dataset, whole or in several goes.
+mod import;
 /// The command line, as a program calls it.
 mod cli;
 /// The run files of `examples/`, on this repository's own text.

@@ -75,8 +75,8 @@ impl Sources {
         let mut sources = Sources { source: source.to_owned(), files: Vec::new(), passed: Passed::default() };
         if metadata.is_dir() {
             sources.walk(include, &own_places(source, out))?;
-            sources.check_kinds()?;
             sources.files.sort_by(|a, b| a.relative.as_os_str().as_encoded_bytes().cmp(b.relative.as_os_str().as_encoded_bytes()));
+            sources.check_kinds()?;
             return Ok(sources);
         }
         let kind = kind_of(&lower_name(source));

@@ -197,18 +197,24 @@ impl Output {
         Ok(())
     }
 
-    /// Writes what belongs beside the tokens, and gives the dataset its place.
+    /// Completes the dataset and gives it its place.
     pub(super) fn finish(mut self, facts: Map<String, Value>) -> Result<Journal> {
         self.save()?;
         self.complete(facts)?;
-        self.journal.finished = true;
-        self.save()?;
+        self.finished()?;
         self.publish()?;
         remove(&self.partial)?;
         Ok(self.journal)
     }
 
-    fn complete(&self, facts: Map<String, Value>) -> Result<()> {
+    /// Notes that only the place is missing.
+    pub(super) fn finished(&mut self) -> Result<()> {
+        self.journal.finished = true;
+        self.save()
+    }
+
+    /// Writes what belongs beside the tokens.
+    pub(super) fn complete(&self, facts: Map<String, Value>) -> Result<()> {
         let dataset = self.partial.join("dataset");
         write_index(dataset.join("tokens"), self.token_type, Magic::MMap, numbers(&self.partial.join("lengths"))?)?;
         let mut manifest = Map::from_iter([
@@ -260,7 +266,8 @@ impl Output {
         }
     }
 
-    fn publish(&self) -> Result<()> {
+    /// Gives the dataset its place, and an older one that of its own beside the journal.
+    pub(super) fn publish(&self) -> Result<()> {
         if self.out.exists() {
             let replaced = self.partial.join("replaced");
             fs::rename(&self.out, replaced).map_err(Error::io("replace", &self.out))?;

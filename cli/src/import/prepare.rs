@@ -36,7 +36,7 @@ pub(super) struct Prepared<'a> {
 }
 
 /// Where a document lies.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Place<'a> {
     file: Option<&'a SourceFile>,
     /// Line, counted from 1, or row, counted from 0.

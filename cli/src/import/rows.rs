@@ -7,7 +7,7 @@ use std::{
 };
 
 use arrow_array::{Array, RecordBatch, cast::AsArray, types};
-use arrow_schema::DataType;
+use arrow_schema::{DataType, Fields};
 use curricle::{Error, Result};
 use parquet::arrow::{
     ProjectionMask,
@@ -45,12 +45,14 @@ impl Rows {
         let (n_rows, batches) = guarded(path, row, || {
             // What Arrow noted in the file would bring back dictionaries and views of texts; without it they are texts.
             let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-            let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(opened, options).map_err(|e| damaged(path, row, e))?;
-            for (name, option) in [(Some(text), "--text-field"), (domain, "--domain field:")] {
-                check_column(path, builder.schema().fields(), name, option)?;
+            let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(opened, options);
+            let builder = builder.map_err(|e| bad_source(path, format_args!("it is damaged, or no Parquet file ({e})"), DAMAGED))?;
+            let fields = builder.schema().fields();
+            let mut roots = vec![column(path, fields, text, "--text-field")?];
+            if let Some(domain) = domain {
+                roots.push(column(path, fields, domain, "--domain field:")?);
             }
-            let names = [Some(text), domain].into_iter().flatten();
-            let mask = ProjectionMask::columns(builder.parquet_schema(), names);
+            let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
             let n_rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
             let skip = usize::try_from(row).unwrap_or(usize::MAX);
             let batches = builder.with_projection(mask).with_batch_size(ROWS).with_offset(skip).build();
@@ -108,17 +110,17 @@ fn damaged(path: &Path, row: u64, error: impl std::fmt::Display) -> Error {
     bad_source(at(path, row), format_args!("it is damaged from here on ({error})"), DAMAGED)
 }
 
-fn check_column(path: &Path, fields: &arrow_schema::Fields, name: Option<&str>, option: &str) -> Result<()> {
-    let Some(name) = name else { return Ok(()) };
+/// The place of a column that can be used.
+fn column(path: &Path, fields: &Fields, name: &str, option: &str) -> Result<usize> {
     let remedy = format!("name another column with `{option}`");
-    let Some((_, field)) = fields.find(name) else {
+    let Some((place, field)) = fields.find(name) else {
         let names: Vec<String> = fields.iter().take(10).map(|f| format!("`{}`", f.name())).collect();
         return Err(bad_source(path, format_args!("it has no column `{name}`; its columns are {}", names.join(", ")), remedy));
     };
     let texts = matches!(field.data_type(), DataType::Utf8 | DataType::Binary);
     let numbers = option != "--text-field" && matches!(field.data_type(), DataType::Int32 | DataType::Int64 | DataType::Boolean);
     match texts || numbers {
-        true => Ok(()),
+        true => Ok(place),
         false => Err(bad_source(path, format_args!("column `{name}` is of type {}, and not text", field.data_type()), remedy)),
     }
 }

@@ -227,7 +227,7 @@ impl Column {
         let path = totals_path(&self.inner.path);
         let reader = match Reader::open(&path, TOTALS) {
             Ok(reader) => reader,
-            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(Error::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         if reader.provenance != self.inner.provenance {

@@ -33,6 +33,7 @@ use std::{
 };
 
 use self::source::Source;
+pub(crate) use self::tokens::decode;
 pub(crate) use self::tokens::{decode, first_outside};
 pub use self::{
     fingerprint::Fingerprint,

@@ -78,7 +78,7 @@ fn publish(folder: tempfile::TempDir, place: &Path, prefix: &Path) -> Result<()>
             atomic::sync_folder(place.parent().unwrap_or(place))
         }
         Err(_) if is_there(prefix) => Ok(()),
-        Err(source) => Err(Error::Io { action: "put in place", path: place.to_owned(), source: source.into() }),
+        Err(error) => Err(Error::io("put in place", place)(error)),
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::{super::TokenType, *};
-use crate::dataset::IndexedWriter;
+use crate::dataset::{IndexedWriter, write_index};
 
 /// A pair in a folder of its own.
 struct Pair {
@@ -203,6 +203,22 @@ fn multimodal_modes_at_the_end_are_passed_over() {
     assert_eq!(Pair::new(&[0; 8], &idx).open().unwrap().len(), 2);
 }
 
+#[test]
+fn an_index_is_not_written_for_a_bin_that_it_does_not_fit() {
+    let pair = Pair::written(&[&[1], &[2, 3]], Magic::MMap);
+    let index = |lens: Vec<Result<u32>>| pair.told(write_index(pair.prefix(), TokenType::U16, Magic::MMap, lens).unwrap_err());
+    assert_eq!(
+        index(vec![Ok(1), Ok(1)]),
+        "dataset `p.bin`: it has 6 bytes, and 2 items of 2 tokens of type `uint16` in all do not fill it; build the pair again"
+    );
+    assert_eq!(
+        index(vec![Ok(1), Ok(u32::MAX)]),
+        "item 1: 4294967295 tokens are more than the 2147483647 that the format can hold; split the document"
+    );
+    assert_eq!(index(vec![Err(Error::data("no", "yes"))]), "no; yes");
+    assert_eq!(pair.open().unwrap().len(), 2);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -234,6 +250,12 @@ proptest! {
             prop_assert!(file.check_item(i).is_ok());
         }
         prop_assert_eq!(file.document_index().collect::<Vec<_>>(), (0..=bytes.len() as i64).collect::<Vec<_>>());
+
+        // The index alone, for a `.bin` that is there.
+        let idx = fs::read(prefix.with_extension("idx")).unwrap();
+        fs::remove_file(prefix.with_extension("idx")).unwrap();
+        write_index(&prefix, token_type, magic, items.iter().map(|item| Ok(item.len() as u32))).unwrap();
+        prop_assert_eq!(fs::read(prefix.with_extension("idx")).unwrap(), idx);
     }
 
     #[test]
