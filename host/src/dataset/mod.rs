@@ -33,7 +33,6 @@ use std::{
 };
 
 use self::source::Source;
-pub(crate) use self::tokens::decode;
 pub(crate) use self::tokens::{decode, first_outside};
 pub use self::{
     fingerprint::Fingerprint,
