@@ -1,8 +1,9 @@
 //! The `curricle` command.
 
-// mod analyze;
+mod analyze;
 mod build;
 mod chart;
+mod dataset_options;
 mod history;
 mod demo;
 mod import;
@@ -34,7 +35,7 @@ struct Cli {
 enum Verb {
     Import(import::Args),
     Info(info::Args),
-    // Analyze(analyze::Args),
+    Analyze(analyze::Args),
     Simulate(simulate::Args),
     Sample(sample::Args),
     Build(build::Args),
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
     let done = match cli.verb {
         Verb::Import(args) => import::run(args),
         Verb::Info(args) => info::run(args),
-        // Verb::Analyze(args) => analyze::run(args),
+        Verb::Analyze(args) => analyze::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
         Verb::Build(args) => build::run(args),

@@ -4,6 +4,8 @@
 mod determinism;
 /// What each built-in policy promises, through the sandbox.
 mod policies;
+/// Columns are the same over any threads and breaks, and right.
+mod analysis;
 /// What a rank gets: tokens in place, in every layout.
 mod batches;
 /// Each bad input is one error that says what, where and what to do.

@@ -472,7 +472,7 @@ proptest! {
 
     #[test]
     fn the_shape_of_the_tree_does_not_depend_on_who_merges_when(
-        sizes in prop::collection::vec(prop_oneof![40 => 1usize..4, 1 => Just(6 << 20)], 1..400),
+        sizes in prop::collection::vec(prop_oneof![40 => 1usize..4, 1 => Just(3 << 20)], 1..400),
         order in prop::collection::vec(0usize..100, 1..20),
         break_at in 0usize..400,
     ) {

@@ -9,7 +9,7 @@ use crate::Result;
 const GROUP: usize = 64;
 /// Bytes that are merged at once, so that a guest needs no more memory for the merging of large results than of small ones. Two are
 /// always merged, whatever their size.
-const GROUP_BYTES: usize = 16 << 20;
+const GROUP_BYTES: usize = 4 << 20;
 
 /// A tree that grows at its right edge.
 #[derive(Debug)]
