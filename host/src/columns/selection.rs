@@ -124,7 +124,7 @@ impl Selection {
     pub fn by_id(&self) -> Result<Selection> {
         match &self.form {
             Form::All | Form::Set(_) => Ok(self.clone()),
-            Form::Range(column, start) if column.value_at(*start)? == column.value_at(start + self.len - 1)? => Ok(self.clone()),
+            Form::Range(column, start) if ties(column, *start, start + self.len - 1)? => Ok(self.clone()),
             _ => {
                 let mut ids = self.ids();
                 ids.par_sort_unstable();
@@ -160,6 +160,12 @@ impl Selection {
         ids.par_chunks_mut(1 << 16).for_each(|part| self.gather(part));
         ids
     }
+}
+
+/// Whether two places have the very same value. As numbers of 64 bits they may differ where they are the same as an `f64`.
+fn ties(column: &Column, a: u64, b: u64) -> Result<bool> {
+    let (a, b) = (column.sample_at(a)? as usize, column.sample_at(b)? as usize);
+    Ok(with_numbers!(column.numbers(), values => values.get(a) == values.get(b)))
 }
 
 /// The ids that have a value, in ascending order of it.
