@@ -24,7 +24,7 @@ fn make(dataset: &Dataset, name: &str, target: &Path, threads: usize) -> Column 
     analyze(dataset, &metric(name, json!({})), target, &Options { threads, ..Options::default() }).unwrap().column
 }
 
-/// 12 000 documents of 0 to 400 tokens, long ones together: 3 MiB, several blocks, some of several chunks.
+/// 12 000 documents, the long ones together: 6 MB in several blocks, one of them of several chunks.
 fn uneven(folder: &Path) -> Dataset {
     let mut writer = IndexedWriter::create(folder.join("uneven"), TokenType::U16, Magic::MMap).unwrap();
     for i in 0..12_000u64 {
