@@ -170,7 +170,7 @@ impl Work<'_> {
                 tokens.fetch_add(n_tokens, Ordering::Relaxed);
                 Ok(partials)
             };
-            let look = |tree: &Tree, blocks: u64| (Round { blocks, resting: tree.resting(), value_type: None }, None);
+            let look = |tree: &mut Tree, blocks: u64| (Round { blocks, resting: tree.resting(), value_type: None }, None);
             let tree = self.round(&pool, &mut workers, (blocks, passes), tree, read, look, &merged, &mut journal)?;
             let Some(Worker { metric, .. }) = workers.first_mut() else { continue };
             let result = tree.finish(|group| metric.merge(pass, group))?;
@@ -190,14 +190,14 @@ impl Work<'_> {
             tokens.fetch_add(n_tokens, Ordering::Relaxed);
             Ok(found)
         };
-        let look = |values: &ValueFile, blocks: u64| {
-            (Round { blocks, resting: Vec::new(), value_type: values.value_type() }, Some(values.handle()))
+        let look = |values: &mut ValueFile, blocks: u64| {
+            (Round { blocks, resting: Vec::new(), value_type: values.value_type() }, Some(values.flush()))
         };
-        let mut values = self.round(&pool, &mut workers, (blocks, passes), values, read, look, &merged, &mut journal)?;
+        let values = self.round(&pool, &mut workers, (blocks, passes), values, read, look, &merged, &mut journal)?;
 
         let totals = workers.first_mut().map_or(Ok(Vec::new()), |worker| worker.metric.totals())?;
         // Their memory is better used for sorting.
-        drop(workers);
+        pool.install(|| workers.into_par_iter().for_each(drop));
         let value_type = values.value_type().ok_or_else(|| Error::data("nothing was measured", "report this as a fault of curricle"))?;
         let mut writer = ColumnWriter::create(target, value_type, self.provenance.clone())?;
         values.copy(&mut writer, value_type)?;
@@ -222,7 +222,7 @@ impl Work<'_> {
         (first, passes): (u64, usize),
         sink: S,
         read: impl Fn(&mut Worker, u64) -> Result<S::Found> + Sync,
-        look: impl Fn(&S, u64) -> (Round, Option<Result<File>>),
+        look: impl Fn(&mut S, u64) -> (Round, Option<Result<File>>),
         merged: &[Vec<u8>],
         journal: &mut Keeper<'_>,
     ) -> Result<S> {
@@ -264,9 +264,9 @@ impl Work<'_> {
             }
         });
         kept?;
-        let (sink, delivered) = line.finish()?;
+        let (mut sink, delivered) = line.finish()?;
         if delivered < self.blocks.len() {
-            journal.keep(&self.provenance, merged, look(&sink, delivered), Duration::ZERO)?;
+            journal.keep(&self.provenance, merged, look(&mut sink, delivered), Duration::ZERO)?;
             let doing = format!("analyzing `{}`", self.blocks.dataset().path().display());
             return Err(Error::Interrupted { doing, remedy: "the same command goes on from here".to_owned() });
         }

@@ -1,7 +1,7 @@
 //! Which samples a metric is shown at once.
 //!
-//! A *block* is a fixed number of samples, so that any of them is found without looking at the others; as many as have about 1 MiB of tokens
-//! on average, and at most 65 536. Where documents are longer than elsewhere, a block falls into several *chunks*, none over 2 MiB unless a
+//! A *block* is a fixed number of samples, so that any of them is found without looking at the others; as many as have about 2 MiB of tokens
+//! on average, and at most 65 536. Where documents are longer than elsewhere, a block falls into several *chunks*, none over 4 MiB unless a
 //! single sample is. So memory is bounded, and nothing has to be stored for 10^9 samples.
 
 use std::{borrow::Cow, ops::Range};
@@ -12,10 +12,11 @@ use crate::{
     plugin::Samples,
 };
 
-/// Bytes of tokens of a block, on average over the dataset: enough that a call of a guest costs nothing beside the work in it.
-const BLOCK_BYTES: u64 = 1 << 20;
+/// Bytes of tokens of a block, on average over the dataset. Enough that partial results as large as a vocabulary cost little beside the
+/// tokens; few enough that a metric of 50 µs a token keeps its deadline of a minute, and that Ctrl-C is heard.
+const BLOCK_BYTES: u64 = 2 << 20;
 /// Bytes of tokens of a chunk.
-const CHUNK_BYTES: u64 = 2 << 20;
+const CHUNK_BYTES: u64 = 4 << 20;
 /// Samples of a block.
 const BLOCK_SAMPLES: u64 = 1 << 16;
 

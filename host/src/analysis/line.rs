@@ -155,10 +155,11 @@ impl<S: Sink> Line<S> {
     }
 
     /// Looks at the sink at a moment when nothing is being worked on, and at the number of blocks that it has taken.
-    pub(super) fn at_rest<T>(&self, look: impl FnOnce(&S, u64) -> T) -> T {
+    pub(super) fn at_rest<T>(&self, look: impl FnOnce(&mut S, u64) -> T) -> T {
         self.lock().paused = true;
         let mut state = self.rest.wait_while(self.lock(), |s| !s.rests()).unwrap_or_else(PoisonError::into_inner);
-        let seen = look(&state.sink, state.delivered);
+        let delivered = state.delivered;
+        let seen = look(&mut state.sink, delivered);
         state.paused = false;
         drop(state);
         self.work.notify_all();

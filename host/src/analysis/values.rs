@@ -12,14 +12,17 @@ use crate::{
     columns::{ColumnWriter, ValueType, Values},
 };
 
-/// Values read at a time.
-const READ: usize = 1 << 17;
+/// Bytes read at a time; a multiple of the width of any number.
+const READ: usize = 1 << 20;
+/// Bytes that wait in memory before they go to the file, so that a short analysis writes none.
+const WAITING: usize = 8 << 20;
 
 /// A file that grows at its end.
 #[derive(Debug)]
 pub(super) struct ValueFile {
     path: PathBuf,
     file: File,
+    waiting: Vec<u8>,
     value_type: Option<ValueType>,
 }
 
@@ -30,7 +33,7 @@ impl ValueFile {
         let mut file = options.map_err(Error::io("open", path))?;
         let kept = n.saturating_mul(value_type.map_or(0, ValueType::width) as u64);
         file.set_len(kept).and_then(|()| file.seek(SeekFrom::Start(kept))).map_err(Error::io("write", path))?;
-        Ok(ValueFile { path: path.to_owned(), file, value_type })
+        Ok(ValueFile { path: path.to_owned(), file, waiting: Vec::new(), value_type })
     }
 
     /// Type of the values, once there are some.
@@ -38,32 +41,43 @@ impl ValueFile {
         self.value_type
     }
 
-    /// A handle with which to make what is written durable.
-    pub(super) fn handle(&self) -> Result<File> {
+    /// Writes what waits, and gives a handle with which to make it durable.
+    pub(super) fn flush(&mut self) -> Result<File> {
+        self.write()?;
         self.file.try_clone().map_err(Error::io("open", &self.path))
     }
 
+    fn write(&mut self) -> Result<()> {
+        self.file.write_all(&self.waiting).map_err(Error::io("write", &self.path))?;
+        self.waiting.clear();
+        Ok(())
+    }
+
     /// Passes everything on to the writer of the column.
-    pub(super) fn copy(&mut self, writer: &mut ColumnWriter, value_type: ValueType) -> Result<()> {
+    pub(super) fn copy(mut self, writer: &mut ColumnWriter, value_type: ValueType) -> Result<()> {
         let read = |e| Error::io("read", &self.path)(e);
         self.file.seek(SeekFrom::Start(0)).map_err(read)?;
         let mut bytes = Vec::new();
         loop {
             bytes.clear();
-            let room = (READ * value_type.width()) as u64;
-            (&mut self.file).take(room).read_to_end(&mut bytes).map_err(read)?;
+            (&mut self.file).take(READ as u64).read_to_end(&mut bytes).map_err(read)?;
             if bytes.is_empty() {
-                return Ok(());
+                break;
             }
-            // Should bytes be missing at the end, the writer misses a value.
-            writer.push(&match value_type {
-                ValueType::F32 => Values::F32(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
-                ValueType::F64 => Values::F64(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect()),
-                ValueType::U32 => Values::U32(bytes.as_chunks().0.iter().map(|b| u32::from_le_bytes(*b)).collect()),
-                ValueType::U64 => Values::U64(bytes.as_chunks().0.iter().map(|b| u64::from_le_bytes(*b)).collect()),
-            })?;
+            push(&bytes, writer, value_type)?;
         }
+        self.waiting.chunks(READ).try_for_each(|bytes| push(bytes, writer, value_type))
     }
+}
+
+/// Passes numbers on. Should bytes be missing at the end, the writer misses a value.
+fn push(bytes: &[u8], writer: &mut ColumnWriter, value_type: ValueType) -> Result<()> {
+    writer.push(&match value_type {
+        ValueType::F32 => Values::F32(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
+        ValueType::F64 => Values::F64(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect()),
+        ValueType::U32 => Values::U32(bytes.as_chunks().0.iter().map(|b| u32::from_le_bytes(*b)).collect()),
+        ValueType::U64 => Values::U64(bytes.as_chunks().0.iter().map(|b| u64::from_le_bytes(*b)).collect()),
+    })
 }
 
 impl Sink for ValueFile {
@@ -84,7 +98,10 @@ impl Sink for ValueFile {
                 Values::U32(values) => bytemuck::cast_slice(values),
                 Values::U64(values) => bytemuck::cast_slice(values),
             };
-            self.file.write_all(bytes).map_err(Error::io("write", &self.path))?;
+            self.waiting.extend_from_slice(bytes);
+            if self.waiting.len() >= WAITING {
+                self.write()?;
+            }
         }
         Ok(())
     }

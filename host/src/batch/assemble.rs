@@ -8,7 +8,7 @@ use super::{MicroBatch, Plan, Pool, Shape};
 use crate::{
     Error, Result,
     columns::Column,
-    dataset::{Dataset, first_outside},
+    dataset::{Dataset, Tokens, first_outside, prefetch},
 };
 
 /// How the tokens of a micro-batch lie in memory.
@@ -82,57 +82,77 @@ impl Assembler {
     }
 
     fn micro_batch(&mut self, ids: Vec<u64>, truncation: Option<u32>) -> Result<MicroBatch> {
-        let mut lengths = Vec::with_capacity(ids.len());
-        self.dataset.sample_lens(&ids, &mut lengths)?;
-        self.cut(&ids, &mut lengths, truncation)?;
-
+        let dataset = self.dataset.clone();
+        // All at once, before the copying: the places in the index are random, and the processor waits for many of them together.
+        let samples: Vec<Tokens<'_>> = ids.iter().map(|&id| dataset.sample(id)).collect::<Result<_>>()?;
+        let lengths = self.lengths(&ids, &samples, truncation)?;
         let (starts, shape) = self.place(&ids, &lengths)?;
-        let token_type = self.dataset.token_type();
+        let token_type = dataset.token_type();
         let width = token_type.width();
         let n_bytes = shape[0].checked_mul(shape[1]).and_then(|n| n.checked_mul(width)).ok_or_else(|| {
             Error::data(format!("a micro-batch of {} rows of {} tokens", shape[0], shape[1]), "choose a smaller `micro-batch-size`")
         })?;
         let mut tokens = self.pool.take(n_bytes, token_type);
         if let Some(fill) = self.arrangement.fill() {
-            let pattern = token_type.encode(fill).ok_or_else(|| {
-                Error::config(
+            if fill > token_type.max_token() {
+                return Err(Error::config(
                     "batch.pad-token",
                     format!("{fill} is no {} token", token_type.name()),
                     "choose a token that the dataset's type can hold",
-                )
-            })?;
-            fill_gaps(tokens.bytes_mut(), &pattern, &starts, &lengths, width);
+                ));
+            }
+            fill_gaps(tokens.bytes_mut(), fill, &starts, &lengths, width);
         }
-        for ((&id, &start), &n) in ids.iter().zip(&starts).zip(&lengths) {
-            self.copy(id, n, &mut tokens.bytes_mut()[start as usize * width..][..n as usize * width])?;
-        }
-
-        let mut values = Vec::with_capacity(self.values.len());
-        for column in &self.values {
-            let mut of_column = Vec::with_capacity(ids.len());
-            column.values(&ids, &mut of_column)?;
-            values.push(of_column);
-        }
-        Ok(MicroBatch { ids, lengths, starts, shape, tokens, values })
+        copy(&samples, &lengths, &starts, tokens.bytes_mut())?;
+        let micro_batch = MicroBatch { ids, lengths, starts, shape, tokens, values: Vec::new() };
+        self.check_vocabulary(&micro_batch)?;
+        self.with_values(micro_batch)
     }
 
-    /// Applies the plan's truncation and the limit of a row.
-    fn cut(&self, ids: &[u64], lengths: &mut [u32], truncation: Option<u32>) -> Result<()> {
+    /// Tokens of each sample after the plan's truncation and within the limit of a row.
+    fn lengths(&self, ids: &[u64], samples: &[Tokens<'_>], truncation: Option<u32>) -> Result<Vec<u32>> {
         let row = self.arrangement.row_length();
-        for (&id, n) in ids.iter().zip(lengths) {
-            *n = (*n).min(truncation.unwrap_or(u32::MAX));
+        let length = |(&id, sample): (&u64, &Tokens<'_>)| {
+            let n = u32::try_from(sample.len()).unwrap_or(u32::MAX).min(truncation.unwrap_or(u32::MAX));
             match row {
-                Some(row) if *n > row && self.overlong == Overlong::Cut => *n = row,
-                Some(row) if *n > row => {
-                    return Err(Error::data(
-                        format!("sample {id} has {n} tokens and a row {row}"),
-                        "set `overlong = \"cut\"` in [batch], let the policy truncate, or choose longer rows",
-                    ));
-                }
-                _ => {}
+                Some(row) if n > row && self.overlong == Overlong::Cut => Ok(row),
+                Some(row) if n > row => Err(Error::data(
+                    format!("sample {id} has {n} tokens and a row {row}"),
+                    "set `overlong = \"cut\"` in [batch], let the policy truncate, or choose longer rows",
+                )),
+                _ => Ok(n),
+            }
+        };
+        ids.iter().zip(samples).map(length).collect()
+    }
+
+    /// Refuses tokens over the vocabulary, while they are still in the cache.
+    fn check_vocabulary(&self, micro_batch: &MicroBatch) -> Result<()> {
+        let token_type = micro_batch.tokens.token_type();
+        let Some(vocab_size) = self.dataset.vocab_size() else { return Ok(()) };
+        if token_type.max_token() < vocab_size && !token_type.is_signed() {
+            return Ok(());
+        }
+        for (i, id) in micro_batch.ids.iter().enumerate() {
+            let tokens = micro_batch.sample(i).unwrap_or_default();
+            if let Some((_, token)) = first_outside(token_type, tokens, Some(vocab_size)) {
+                return Err(Error::data(
+                    format!("sample {id} holds token {token}, the vocabulary ends at {}", vocab_size.saturating_sub(1)),
+                    "correct the dataset or its `vocab-size`",
+                ));
             }
         }
         Ok(())
+    }
+
+    /// Adds the values of the columns asked for.
+    fn with_values(&self, mut micro_batch: MicroBatch) -> Result<MicroBatch> {
+        for column in &self.values {
+            let mut of_column = Vec::with_capacity(micro_batch.ids.len());
+            column.values(&micro_batch.ids, &mut of_column)?;
+            micro_batch.values.push(of_column);
+        }
+        Ok(micro_batch)
     }
 
     /// Where each sample begins, and rows and columns of the whole.
@@ -176,26 +196,6 @@ impl Assembler {
             }
         }
     }
-
-    fn copy(&self, id: u64, n: u32, place: &mut [u8]) -> Result<()> {
-        let sample = self.dataset.sample(id)?;
-        let token_type = self.dataset.token_type();
-        let bytes = sample.bytes().get(..n as usize * token_type.width()).unwrap_or_default();
-        if bytes.len() != place.len() {
-            return Err(Error::data(format!("sample {id} is shorter than its index says"), "run `curricle info --check` on the dataset"));
-        }
-        place.copy_from_slice(bytes);
-        // The tokens are still in the cache.
-        if let Some(vocab_size) = self.dataset.vocab_size()
-            && let Some((_, token)) = first_outside(token_type, place, Some(vocab_size))
-        {
-            return Err(Error::data(
-                format!("sample {id} holds token {token}, the vocabulary ends at {}", vocab_size.saturating_sub(1)),
-                "correct the dataset or its `vocab-size`",
-            ));
-        }
-        Ok(())
-    }
 }
 
 impl Arrangement {
@@ -216,15 +216,38 @@ impl Arrangement {
     }
 }
 
+/// Copies the samples to where they begin. They lie anywhere in the files, so each is called up a few samples ahead.
+fn copy(samples: &[Tokens<'_>], lengths: &[u32], starts: &[u64], place: &mut [u8]) -> Result<()> {
+    const AHEAD: usize = 4;
+    for (i, ((sample, &n), &start)) in samples.iter().zip(lengths).zip(starts).enumerate() {
+        if let Some(next) = samples.get(i + AHEAD) {
+            prefetch(next.bytes());
+        }
+        let width = sample.token_type().width();
+        let (start, n_bytes) = (start as usize * width, n as usize * width);
+        match (sample.bytes().get(..n_bytes), place.get_mut(start..).and_then(|rest| rest.get_mut(..n_bytes))) {
+            (Some(from), Some(to)) => to.copy_from_slice(from),
+            _ => return Err(Error::data("a packer put a sample outside its row", "use another packer")),
+        }
+    }
+    Ok(())
+}
+
 /// Writes the padding only where no sample will be: the buffer still holds what an earlier batch left.
-fn fill_gaps(bytes: &mut [u8], pattern: &[u8], starts: &[u64], lengths: &[u32], width: usize) {
+fn fill_gaps(bytes: &mut [u8], fill: u64, starts: &[u64], lengths: &[u32], width: usize) {
     let mut samples: Vec<(usize, usize)> =
         starts.iter().zip(lengths).map(|(&s, &n)| (s as usize * width, (s as usize + n as usize) * width)).collect();
     samples.sort_unstable();
     let mut end = 0;
     for (start, next_end) in samples.into_iter().chain([(bytes.len(), bytes.len())]) {
         if let Some(gap) = bytes.get_mut(end..start) {
-            gap.chunks_exact_mut(pattern.len()).for_each(|token| token.copy_from_slice(pattern));
+            // Gaps begin at whole tokens of a buffer that is aligned for all types.
+            match width {
+                1 => gap.fill(fill as u8),
+                2 => bytemuck::cast_slice_mut(gap).fill(fill as u16),
+                4 => bytemuck::cast_slice_mut(gap).fill(fill as u32),
+                _ => bytemuck::cast_slice_mut(gap).fill(fill),
+            }
         }
         end = next_end;
     }

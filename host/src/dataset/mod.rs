@@ -33,13 +33,16 @@ use std::{
 };
 
 use self::source::Source;
-pub(crate) use self::tokens::{decode, first_outside};
 pub use self::{
     fingerprint::Fingerprint,
     indexed::{ElementType, IndexedFile, Magic},
     tokens::{TokenType, Tokens},
     view::View,
     writer::{IndexedWriter, write_index},
+};
+pub(crate) use self::{
+    mmap::prefetch,
+    tokens::{decode, first_outside},
 };
 use crate::{Error, Result};
 

@@ -14,14 +14,20 @@ pub(crate) fn against_memcpy() -> Result<Vec<Row>> {
     let documents = data::documents(200_000, 64, 1024)?;
     let path = format!("path = {:?}", documents.display().to_string());
     let mut rows = Vec::new();
-    for (layout, words) in [("packed", "documents of 64 to 1 024 tokens, packed"), ("padded", "the same, padded to 1 024")] {
-        let more = if layout == "padded" { "pad-to = 1024" } else { "" };
-        let batch = format!("[batch]\nglobal-batch-size = 4096\nmicro-batch-size = 512\nlayout = \"{layout}\"\n{more}");
-        let run = data::run(&path, &format!("{batch}\n[policy]\nplugin = \"uniform\""))?;
+    let shapes = [
+        ("1 024 sequences of 2 048 tokens", "sequence-length = 2048", 1024, "layout = \"packed\""),
+        ("4 096 documents of 64 to 1 024 tokens, packed", "", 4096, "layout = \"packed\""),
+        ("the same, padded to 1 024", "", 4096, "layout = \"padded\"\npad-to = 1024"),
+    ];
+    for (words, view, size, layout) in shapes {
+        let batch = format!("[batch]\nglobal-batch-size = {size}\nmicro-batch-size = {}\n{layout}", size / 8);
+        let run = data::run(&format!("{path}\n{view}"), &format!("{batch}\n[policy]\nplugin = \"uniform\""))?;
         let planning = {
             let mut planner = run.planner()?;
             super::timing::median(9, || planner.plan().map(|p| p.map(|p| p.digest)).ok())
         };
+        // A page's first reading costs a fault, which is the system's, not the assembly's.
+        run.dataset().verify(&|_| ())?;
         let mut sampler = Sampler::start(&run)?;
         let n_bytes: usize = sampler.next_batch()?.map_or(0, |b| b.micro_batches.iter().map(|m| m.tokens.bytes().len()).sum());
         // As large as the dataset, and read on and on: neither side finds its source in the cache.
@@ -39,7 +45,7 @@ pub(crate) fn against_memcpy() -> Result<Vec<Row>> {
         let assembling = whole.saturating_sub(planning);
         let ratio = memcpy.as_secs_f64() / assembling.as_secs_f64();
         rows.push(Row {
-            work: format!("batch assembly against memcpy of the same bytes: {words}, 4 096 samples"),
+            work: format!("batch assembly against memcpy of the same bytes: {words}"),
             measured: format!("{ratio:.2} ({} against {})", pretty(assembling), pretty(memcpy)),
             target: "≥ 0.5",
             met: ratio >= 0.5,
