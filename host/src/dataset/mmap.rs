@@ -80,7 +80,7 @@ pub(crate) fn array8(bytes: &[u8], at: u64) -> Option<[u8; 8]> {
 /// Calls up bytes that will be read soon. A hint: it changes nothing but how long the reading will take.
 pub(crate) fn prefetch(bytes: &[u8]) {
     // So many that the processor can wait for them at once; from there on it reads ahead by itself.
-    const LINES: usize = 32;
+    const LINES: usize = 64;
     const LINE: usize = 64;
     #[cfg(target_arch = "x86_64")]
     for line in bytes.chunks(LINE).take(LINES) {
