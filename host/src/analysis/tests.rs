@@ -454,7 +454,7 @@ fn merged(partials: &[Vec<u8>], order: &[usize], break_at: usize) -> Vec<u8> {
         tree.take(vec![partial.clone()], &mut due).unwrap();
         out.append(&mut due);
         let drain = i == break_at || i + 1 == partials.len();
-        while !out.is_empty() && (drain || order[i % order.len()] % 5 == 0) {
+        while !out.is_empty() && (drain || order[i % order.len()].is_multiple_of(5)) {
             let merge: Merge = out.remove(order[i % order.len()] % out.len());
             let result = join(&merge.group);
             tree.merged(merge, result, &mut due);

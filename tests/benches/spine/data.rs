@@ -42,7 +42,7 @@ pub(crate) fn documents(n: u64, shortest: u64, longest: u64) -> Result<PathBuf> 
                 counter += 1;
                 let r = noise(counter ^ (1 << 60));
                 // The product of two uniform numbers leans towards small ids, as Zipf's law does.
-                let token = ((r >> 32) * (r & 0xffff_ffff) >> 32) * 50_000 >> 32;
+                let token = ((((r >> 32) * (r & 0xffff_ffff)) >> 32) * 50_000) >> 32;
                 document.extend_from_slice(&(token as u16).to_le_bytes());
             }
             writer.push(&document)?;
