@@ -63,6 +63,7 @@ pub(super) fn analyze_in(blocks: Blocks<'_>, plugin: &MetricPlugin, target: &Pat
     let mut folder = Folder::open(target)?;
     let saved = folder.load(&provenance, |n| blocks.samples_in(n));
     let continued = saved.is_some();
+    tracing::info!(target = %target.display(), plugin = plugin.description().name, continued, "analyzing");
     let work = Work { blocks, plugin, provenance, options, tokens: AtomicU64::new(0) };
     let done = work.run(target, &mut folder, saved.unwrap_or_default());
     match done {

@@ -141,6 +141,7 @@ impl<W: Send + 'static> Session<W> {
         if let Err(error) = self.arm(asked) {
             return Err(self.end(name, step, &error));
         }
+        let _span = tracing::trace_span!("call", plugin = &*self.plugin, call = name, step).entered();
         let guest = self.store.data_mut();
         guest.log.begin(name, step);
         guest.work = self.limits.fuel;
@@ -149,6 +150,7 @@ impl<W: Send + 'static> Session<W> {
             self.fuel_used = self.store.get_fuel().map_or(0, |left| self.limits.fuel.saturating_sub(left));
         }
         self.store.data().log.end();
+        tracing::trace!(fuel = self.fuel_used, failed = outcome.is_err(), "called");
         outcome.map_err(|error| self.end(name, step, &error))
     }
 

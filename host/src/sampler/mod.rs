@@ -71,6 +71,7 @@ impl Sampler {
 
     fn with(run: &Run, planner: Planner) -> Result<Sampler> {
         let SamplerState { progress, identity } = planner.state();
+        tracing::info!(step = progress.step, prefetch = run.config.prefetch, "starting");
         let value_names = run.config.batch.values.iter().cloned().collect();
         let worker = Worker::new(planner, run.assembler()?, value_names);
         Ok(Sampler { prefetch: Prefetch::start(worker, run.config.prefetch), given_out: progress, identity })

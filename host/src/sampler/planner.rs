@@ -112,18 +112,19 @@ impl Planner {
         if self.last_step.is_some_and(|last| step >= last) {
             return Ok(None);
         }
+        let _span = tracing::debug_span!("plan", step).entered();
         plan.reset(self.size);
         let place = Step { index: step, consumed_samples: self.progress.consumed_samples, consumed_tokens: self.progress.consumed_tokens };
         match self.policy.fill(place, &mut plan)? {
             Filled::Batch => {}
             Filled::Exhausted => {
-                tracing::info!(step, "the policy is exhausted: the run ends");
+                tracing::info!("the policy is exhausted: the run ends");
                 return Ok(None);
             }
         }
         plan.finish(self.seed, step).map_err(|refusal| Error::data(refusal, "correct the policy"))?;
         let digest = Digest(plan.digest());
-        tracing::debug!(step, digest = %digest, draws = plan.draws().len(), "planned");
+        tracing::debug!(digest = %digest, draws = plan.draws().len(), "planned");
 
         let consumed_tokens = match self.progress.consumed_tokens {
             Some(before) if self.count_tokens => Some(before.saturating_add(self.n_tokens(&plan)?)),

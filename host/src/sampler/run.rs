@@ -78,6 +78,14 @@ impl Run {
             pacings.insert(name.clone(), open_pacing(&config, name, pacing)?);
         }
         let identity = identify(&config, &dataset, &columns, &policy, &pacings)?;
+        tracing::info!(
+            samples = dataset.len(),
+            policy = identity.plugin,
+            global_batch_size = shape.global(),
+            dp_rank = shape.dp_rank(),
+            dp_world_size = shape.dp_world_size(),
+            "opened the run"
+        );
         Ok(Run { config, dataset, columns, shape, policy, pacings, identity, arrangement, packer, values })
     }
 

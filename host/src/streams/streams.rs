@@ -85,12 +85,16 @@ impl Streams {
         let memory = self.memory.saturating_add(stream.memory());
         if memory > self.max_memory {
             let problem = format!("with stream `{name}` the selections take {memory} bytes, {} are allowed", self.max_memory);
-            return Err(Error::data(problem, "open fewer streams, or such with one condition, which take none"));
+            return Err(Error::data(
+                problem,
+                "open fewer streams, or such with one condition, which take none, or raise `limits.memory` of the policy",
+            ));
         }
         self.memory = memory;
         if let Some(state) = self.waiting.remove(name) {
             stream.set_position(state.position);
         }
+        tracing::debug!(stream = name, samples = stream.len(), position = stream.position(), "opened");
         self.numbers.insert(stream.name().clone(), number);
         self.streams.push(Open { stream, identity });
         Ok(number)
