@@ -109,11 +109,14 @@ fn every_verb_explains_itself_with_an_example() {
 }
 
 #[test]
-fn the_log_filter_lets_planning_and_plugin_lines_through_and_is_silent_by_default() {
+fn the_log_filter_lets_plans_and_calls_of_plugins_through_and_is_silent_by_default() {
     let corpus = Corpus::new(200);
     let run = corpus.run_file(RUN).display().to_string();
     let errors = |args: &[&str]| String::from_utf8(curricle(args).stderr).unwrap();
     assert_eq!(errors(&["sample", &run, "--steps", "0..2"]), "");
-    assert!(errors(&["sample", &run, "--steps", "0..2", "--log", "curricle=debug"]).contains("planned step=1"));
+    let debug = errors(&["sample", &run, "--steps", "0..2", "--log", "curricle=debug"]);
+    assert!(debug.contains("plan{step=1}: curricle::sampler::planner: planned") && debug.contains("opened stream="), "{debug}");
+    let trace = errors(&["sample", &run, "--steps", "0..2", "--log", "curricle=trace"]);
+    assert!(trace.contains("plan{step=1}:call{plugin=\"mixture\" call=\"policy.fill\" step=1}"), "{trace}");
     assert!(errors(&["sample", &run, "--log", "a=b=c"]).contains("is no filter"));
 }
