@@ -6,12 +6,11 @@ use anyhow::{Context, Result};
 use curricle::{
     Run, SamplerState,
     columns::{Column, ColumnKind},
-    dataset::{Dataset, Options, TokenType, View},
     plugin,
 };
 use serde_json::{Value, json};
 
-use crate::terminal;
+use crate::{dataset_options::DatasetOptions, terminal};
 
 /// Tells what a dataset, column, run file, saved state or plugin is.
 #[derive(Debug, clap::Args)]
@@ -28,15 +27,8 @@ pub(crate) struct Args {
     /// Reads everything: every offset and every token.
     #[arg(long)]
     check: bool,
-    /// Type of the tokens of a headerless file.
-    #[arg(long, value_name = "TYPE")]
-    token_type: Option<TokenType>,
-    /// Looks at sequences of so many tokens instead of documents.
-    #[arg(long, value_name = "N")]
-    sequence_length: Option<u32>,
-    /// Column of tokens in an Arrow or Parquet file with several.
-    #[arg(long, value_name = "NAME")]
-    column: Option<String>,
+    #[command(flatten)]
+    options: DatasetOptions,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -93,9 +85,7 @@ fn plain(value: &Value) -> String {
 }
 
 fn of_dataset(args: &Args) -> Result<Value> {
-    let view = args.sequence_length.map_or(View::Documents, |length| View::Sequences { length, stride: length });
-    let options = Options { view, token_type: args.token_type, column: args.column.clone(), ..Options::default() };
-    let dataset = Dataset::open_with(&args.path, &options)?;
+    let dataset = args.options.open(&args.path)?;
     if args.check {
         let bar = terminal::progress(dataset.len(), "samples", "checking");
         dataset.verify(&|done| bar.set_position(done))?;

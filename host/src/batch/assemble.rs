@@ -83,8 +83,7 @@ impl Assembler {
 
     fn micro_batch(&mut self, ids: Vec<u64>, truncation: Option<u32>) -> Result<MicroBatch> {
         let dataset = self.dataset.clone();
-        // All at once, before the copying: the places in the index are random, and the processor waits for many of them together.
-        let samples: Vec<Tokens<'_>> = ids.iter().map(|&id| dataset.sample(id)).collect::<Result<_>>()?;
+        let samples = dataset.samples(&ids)?;
         let lengths = self.lengths(&ids, &samples, truncation)?;
         let (starts, shape) = self.place(&ids, &lengths)?;
         let token_type = dataset.token_type();

@@ -199,6 +199,22 @@ impl Dataset {
         Ok(Tokens::new(self.0.token_type, bytes))
     }
 
+    /// The tokens of each of these samples, in order: as [`sample`](Dataset::sample), but the places of many samples are looked up at a time.
+    ///
+    /// # Errors
+    /// As [`sample`](Dataset::sample), for the first sample that has one.
+    pub fn samples(&self, ids: &[u64]) -> Result<Vec<Tokens<'_>>> {
+        const AHEAD: usize = 16;
+        let mut samples = Vec::with_capacity(ids.len());
+        for (i, &id) in ids.iter().enumerate() {
+            if let (Some(&next), Source::Indexed(file, _), View::Documents) = (ids.get(i + AHEAD), &self.0.source, self.0.view) {
+                file.prefetch(next);
+            }
+            samples.push(self.sample(id)?);
+        }
+        Ok(samples)
+    }
+
     /// The tokens of consecutive samples laid end to end, given their lengths: in place where they lie so in the file, else a copy.
     ///
     /// # Errors

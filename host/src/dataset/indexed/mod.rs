@@ -33,7 +33,7 @@ use std::{
 
 pub use self::dialect::ElementType;
 pub(crate) use self::dialect::code_of;
-use super::mmap::{Mapped, array4, array8, bytes_at};
+use super::mmap::{self, Mapped, array4, array8, bytes_at};
 use crate::{Error, Result};
 
 pub(crate) const MMAP_MAGIC: &[u8; 9] = b"MMIDIDX\0\0";
@@ -227,6 +227,14 @@ impl IndexedFile {
                 Err(self.wrong(i, format_args!("it begins at {at}, before the item that precedes it, at {previous}")))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Calls up what the index says of an item that will be looked up soon.
+    pub(crate) fn prefetch(&self, i: u64) {
+        for (at, width) in [(self.lens_at, 4), (self.offsets_at, 8)] {
+            let entry = i.checked_mul(width).and_then(|i| at.checked_add(i)).and_then(|at| bytes_at(&self.idx, at, width));
+            mmap::prefetch(entry.unwrap_or_default());
         }
     }
 
