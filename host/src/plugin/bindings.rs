@@ -22,5 +22,5 @@ wasmtime::component::bindgen!({
     ownership: Borrowing { duplicate_if_necessary: true },
 });
 
-pub(crate) use curricle::plugin::{dataset, logging, pacings, plan, streams, types};
+pub(crate) use self::curricle::plugin::{dataset, logging, pacings, plan, streams, types};
 pub(crate) use exports::curricle::plugin::{metric, pacing, packer, policy, snapshot};
