@@ -82,7 +82,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         let report = analyze(&args, &dataset, job, &folder.join(format!("{}.arrow", job.name)))?;
         let summary = Summary::of(&report)?;
         if !args.json {
-            summary.print(&report);
+            summary.print(&report)?;
         }
         summaries.push(summary.json(&report));
     }
@@ -204,22 +204,23 @@ impl Summary {
         Ok(Summary { min: column.min(), median: column.quantile(0.5)?, max: column.max(), rate, seconds })
     }
 
-    fn print(&self, report: &Report) {
+    fn print(&self, report: &Report) -> Result<()> {
         let Summary { min, median, max, .. } = self;
         let column = &report.column;
-        println!("{}: {}", column.name(), column.path().display());
-        println!("  {} samples, from {min} over a median of {median} to {max}", column.len());
+        terminal::say(format_args!("{}: {}", column.name(), column.path().display()))?;
+        terminal::say(format_args!("  {} samples, from {min} over a median of {median} to {max}", column.len()))?;
         let threads = match report.threads {
             1 => "1 thread".to_owned(),
             n => format!("{n} threads"),
         };
         match report.made {
-            false => println!("  up to date"),
+            false => terminal::say(format_args!("  up to date"))?,
             true => {
                 let continued = if report.continued { ", going on from an earlier run" } else { "" };
-                println!("  {:.1} s with {threads}, {}{continued}", self.seconds, rate(self.rate));
+                terminal::say(format_args!("  {:.1} s with {threads}, {}{continued}", self.seconds, rate(self.rate)))?;
             }
         }
+        Ok(())
     }
 
     fn json(&self, report: &Report) -> Value {

@@ -11,6 +11,8 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
+use crate::terminal;
+
 /// Runs the main job from files on disk to batches, with nothing to download.
 ///
 /// It imports the sources, READMEs and manifests in cargo's registry folder (at most 64 MiB), analyzes them, runs two policies, kills a run
@@ -31,8 +33,11 @@ const DIES_AFTER: u64 = STEPS / 2 + 5;
 const CURRICULUM: &str = include_str!("../../examples/curriculum.toml");
 const MIXTURE: &str = include_str!("../../examples/mixture.toml");
 
-/// Everything that a demo leaves in its folder.
+/// Folders that a demo leaves and the next one replaces.
 const LEFT: [&str; 4] = ["corpus", "corpus.partial", "curriculum", "mixture"];
+
+/// Says that a folder is a demo's.
+const MARKER: &str = ".curricle-demo";
 
 pub(crate) fn run(args: Args) -> Result<()> {
     let started = Instant::now();
@@ -41,36 +46,46 @@ pub(crate) fn run(args: Args) -> Result<()> {
         None => registry()?,
     };
     fs::create_dir_all(&args.dir).with_context(|| format!("cannot make `{}`", args.dir.display()))?;
+    let marker = args.dir.join(MARKER);
     for left in LEFT {
         let path = args.dir.join(left);
         if path.exists() {
+            ensure!(marker.exists(), "`{}` is there and no demo made it; name another folder with --dir, or move it away", path.display());
             fs::remove_dir_all(&path).with_context(|| format!("cannot replace `{}`", path.display()))?;
         }
     }
+    for run_file in ["curriculum.toml", "mixture.toml"].map(|name| args.dir.join(name)) {
+        ensure!(
+            marker.exists() || !run_file.exists(),
+            "`{}` is there and no demo made it; name another folder with --dir",
+            run_file.display()
+        );
+    }
+    curricle::atomic::write(&marker, b"A demo works here, and replaces what an earlier one left.\n")?;
     let demo = Demo { dir: args.dir };
     let corpus = demo.path("corpus");
 
-    say("Import text as a dataset, a byte a token, the kind of file as its domain");
+    say("Import text as a dataset, a byte a token, the kind of file as its domain")?;
     demo.curricle(&["import", &path(&text), "--out", &corpus, "--include", "rs,md,toml", "--domain", "extension", "--max-size", "64MiB"])?;
-    say("Measure every sample with metric plugins");
+    say("Measure every sample with metric plugins")?;
     demo.curricle(&["analyze", &corpus, "--metric", "seqlen", "--metric", "vocab-rarity"])?;
     demo.curricle(&["info", &corpus])?;
 
     let mut report = Report::default();
     for (name, run_file) in [("curriculum", CURRICULUM), ("mixture", MIXTURE)] {
-        say(&format!("Plan, assemble, kill and resume: {name}"));
+        say(&format!("Plan, assemble, kill and resume: {name}"))?;
         demo.try_policy(name, run_file, &mut report)?;
     }
     let seconds = started.elapsed().as_secs_f64();
     let file = demo.dir.join("report.md");
     curricle::atomic::write(&file, report.text(seconds).as_bytes())?;
-    println!("\n{}", report.text(seconds));
-    println!("The report is {}, the pictures lie beside it.", file.display());
+    terminal::say(format_args!("\n{}", report.text(seconds)))?;
+    terminal::say(format_args!("The report is {}, the pictures lie beside it.", file.display()))?;
     Ok(())
 }
 
-fn say(what: &str) {
-    println!("\n== {what}");
+fn say(what: &str) -> Result<()> {
+    terminal::say(format_args!("\n== {what}"))
 }
 
 fn path(path: &Path) -> String {
@@ -99,7 +114,7 @@ impl Demo {
 
     /// Runs this very program, as a person would, and shows the command.
     fn spawn(&self, args: &[&str]) -> Result<ExitStatus> {
-        println!("$ curricle {}", args.join(" "));
+        terminal::say(format_args!("$ curricle {}", args.join(" ")))?;
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         Command::new(program).args(args).status().context("cannot run this program again")
     }
@@ -130,7 +145,7 @@ impl Demo {
         let dies_after = DIES_AFTER.to_string();
         let status = self.spawn(&[&common[..], &["--die-after", &dies_after]].concat())?;
         ensure!(!status.success(), "the run was to be killed after step {DIES_AFTER} and was not");
-        println!("  (killed: {status})");
+        terminal::say(format_args!("  (killed: {status})"))?;
         self.curricle(&common)?;
 
         // Split over two ranks, the same global batches.

@@ -1,7 +1,8 @@
 //! What a simulation sampled over the steps, summed up as it goes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io::Write};
 
+use anyhow::Result;
 use curricle::{Planned, Planner};
 use serde_json::json;
 
@@ -22,6 +23,8 @@ pub(crate) struct History {
     samples: u64,
     /// Samples drawn in each span, by stream.
     pub(crate) draws: BTreeMap<String, Drawn>,
+    /// First value of all, by name.
+    firsts: BTreeMap<String, f64>,
     /// Last value in each span, by name.
     pub(crate) annotations: BTreeMap<String, Vec<Option<f64>>>,
 }
@@ -36,7 +39,15 @@ pub(crate) struct Drawn {
 
 impl History {
     pub(crate) fn new(first: u64, steps: u64) -> History {
-        History { first, steps: 0, span: steps.div_ceil(POINTS).max(1), samples: 0, draws: BTreeMap::new(), annotations: BTreeMap::new() }
+        History {
+            first,
+            steps: 0,
+            span: steps.div_ceil(POINTS).max(1),
+            samples: 0,
+            draws: BTreeMap::new(),
+            firsts: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn add(&mut self, planner: &Planner, planned: &Planned) {
@@ -57,6 +68,7 @@ impl History {
         for (name, value) in planned.plan.annotations() {
             if !self.annotations.contains_key(name) {
                 self.annotations.insert(name.clone(), Vec::new());
+                self.firsts.insert(name.clone(), *value);
             }
             if let Some(values) = self.annotations.get_mut(name) {
                 values.resize(span + 1, None);
@@ -92,11 +104,7 @@ impl History {
         let annotations: serde_json::Map<String, serde_json::Value> = self
             .annotations
             .iter()
-            .map(|(name, values)| {
-                let mut known = values.iter().flatten();
-                let first = known.next();
-                (name.clone(), json!({ "first": first, "last": known.last().or(first) }))
-            })
+            .map(|(name, values)| (name.clone(), json!({ "first": self.firsts.get(name), "last": values.iter().flatten().last() })))
             .collect();
         json!({
             "first_step": self.first, "steps": self.steps, "samples": self.samples, "streams": streams, "annotations": annotations,
@@ -104,36 +112,38 @@ impl History {
         })
     }
 
-    pub(crate) fn print(&self, seconds: f64) {
-        println!(
+    /// Prints the summary for a person.
+    pub(crate) fn print(&self, seconds: f64, out: &mut impl Write) -> Result<()> {
+        writeln!(
+            out,
             "{} steps from step {}, {} samples, {:.1} µs a step",
             self.steps,
             self.first,
             self.samples,
             seconds * 1e6 / self.steps.max(1) as f64
-        );
+        )?;
         if !self.draws.is_empty() {
-            println!("\n{:>14} {:>8} {:>14} {:>8}  stream", "drawn", "share", "length", "epochs");
+            writeln!(out, "\n{:>14} {:>8} {:>14} {:>8}  stream", "drawn", "share", "length", "epochs")?;
         }
         const SHOWN: usize = 24;
         let streams = self.by_size();
         for (name, drawn) in streams.iter().take(SHOWN) {
             let length = drawn.length.map_or_else(|| "-".into(), |n| n.to_string());
             let epochs = drawn.length.map_or_else(|| "-".into(), |n| format!("{:.2}", drawn.total as f64 / n as f64));
-            println!("{:>14} {:>7.2}% {length:>14} {epochs:>8}  {name}", drawn.total, 100.0 * self.share(drawn));
+            writeln!(out, "{:>14} {:>7.2}% {length:>14} {epochs:>8}  {name}", drawn.total, 100.0 * self.share(drawn))?;
         }
         if streams.len() > SHOWN {
-            println!("{:>14} more streams: --csv has them all", streams.len() - SHOWN);
+            writeln!(out, "{:>14} more streams: --csv has them all", streams.len() - SHOWN)?;
         }
         if !self.annotations.is_empty() {
-            println!("\n{:>14} {:>14}  annotation", "first", "last");
+            writeln!(out, "\n{:>14} {:>14}  annotation", "first", "last")?;
         }
         for (name, values) in &self.annotations {
-            let mut known = values.iter().flatten();
-            let first = known.next().copied().unwrap_or(f64::NAN);
-            let last = known.last().copied().unwrap_or(first);
-            println!("{first:>14.4} {last:>14.4}  {name}");
+            let first = self.firsts.get(name).copied().unwrap_or(f64::NAN);
+            let last = values.iter().flatten().last().copied().unwrap_or(first);
+            writeln!(out, "{first:>14.4} {last:>14.4}  {name}")?;
         }
+        Ok(())
     }
 }
 

@@ -1,6 +1,9 @@
 //! `curricle info`: what a file is.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 use curricle::{
@@ -40,7 +43,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         "toml" => of_run(&args.path)?,
         "wasm" => of_plugin(&args.path)?,
         "json" => of_state(&args.path)?,
-        "arrow" if Column::is_column(&args.path) => of_column(&args.path)?,
+        "arrow" if Column::is_column(&args.path) => of_column(&args.path, args.check)?,
         "" if !args.path.exists() => match plugin::find(&args.path.to_string_lossy()) {
             Ok(path) if path.exists() => of_plugin(&path)?,
             _ => of_dataset(&args)?,
@@ -51,29 +54,30 @@ pub(crate) fn run(args: Args) -> Result<()> {
         return terminal::print_json(&facts);
     }
     // What it is goes first; the rest is in the order of the keys.
-    println!("{}", plain(&facts["what"]));
-    print(&facts, 2);
-    Ok(())
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", plain(&facts["what"]))?;
+    print(&facts, 2, &mut out)
 }
 
 /// Prints the facts as lines of key and value.
-fn print(facts: &Value, indent: usize) {
-    let Value::Object(map) = facts else { return };
+fn print(facts: &Value, indent: usize, out: &mut impl Write) -> Result<()> {
+    let Value::Object(map) = facts else { return Ok(()) };
     for (key, value) in map.iter().filter(|(key, _)| *key != "what") {
         let key = format!("{:indent$}{}", "", key.replace('_', " "));
         match value {
             Value::Object(inner) if !inner.is_empty() => {
-                println!("{key}");
-                print(value, indent + 2);
+                writeln!(out, "{key}")?;
+                print(value, indent + 2, out)?;
             }
             Value::Array(items) if !items.is_empty() => {
                 let items: Vec<String> = items.iter().map(plain).collect();
-                println!("{key:<24} {}", items.join(", "));
+                writeln!(out, "{key:<24} {}", items.join(", "))?;
             }
-            Value::Object(_) | Value::Array(_) => println!("{key:<24} none"),
-            value => println!("{key:<24} {}", plain(value)),
+            Value::Object(_) | Value::Array(_) => writeln!(out, "{key:<24} none")?,
+            value => writeln!(out, "{key:<24} {}", plain(value))?,
         }
     }
+    Ok(())
 }
 
 fn plain(value: &Value) -> String {
@@ -105,8 +109,11 @@ fn of_dataset(args: &Args) -> Result<Value> {
     }))
 }
 
-fn of_column(path: &Path) -> Result<Value> {
+fn of_column(path: &Path, check: bool) -> Result<Value> {
     let column = Column::open(path)?;
+    if check {
+        column.verify()?;
+    }
     let mut facts = json!({
         "what": "column",
         "name": column.name(),
@@ -131,6 +138,8 @@ fn of_column(path: &Path) -> Result<Value> {
 
 fn of_run(path: &Path) -> Result<Value> {
     let run = Run::load(path)?;
+    // Whether the policy accepts its configuration and the data, too.
+    run.planner()?;
     let shape = run.shape();
     let description = run.policy().description();
     Ok(json!({

@@ -1,10 +1,10 @@
 //! `curricle sample`: the batches of a run, as a program reads them.
 
 use std::{
-    fs::OpenOptions,
-    io::{self, BufWriter, Write},
+    fs::{File, OpenOptions},
+    io::{self, BufWriter, Read, Seek, SeekFrom, Write},
     ops::Range,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
@@ -73,13 +73,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     if first > args.steps.start && args.state.is_none() {
         bail!("the state stands at step {first}, past the first step asked for ({})", args.steps.start);
     }
-    let out: Box<dyn Write> = match &args.out {
-        Some(path) => {
-            Box::new(OpenOptions::new().create(true).append(true).open(path).with_context(|| format!("cannot open `{}`", path.display()))?)
-        }
-        None => Box::new(io::stdout().lock()),
-    };
-    let mut out = BufWriter::new(out);
+    let mut out = Lines::open(args.out.as_deref())?;
     if args.tokens {
         print_batches(&args, &run, state.as_ref(), &mut out)?;
     } else {
@@ -112,15 +106,77 @@ fn die(args: &Args, step: u64, out: &mut impl Write) -> Result<()> {
 }
 
 /// Lines first, then the state that says they are there.
-fn save(args: &Args, state: &SamplerState, out: &mut impl Write) -> Result<()> {
-    out.flush()?;
+fn save(args: &Args, state: &SamplerState, out: &mut Lines) -> Result<()> {
     if let Some(path) = &args.state {
+        out.sync()?;
         state.save(path)?;
     }
     Ok(())
 }
 
-fn print_plans(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut impl Write) -> Result<()> {
+/// Where the lines go.
+enum Lines {
+    Printed(BufWriter<io::StdoutLock<'static>>),
+    Kept(BufWriter<File>),
+}
+
+impl Lines {
+    /// Standard output, or the end of a file. A process that was killed may have left half a line there, which is cut off.
+    fn open(path: Option<&Path>) -> Result<Lines> {
+        let Some(path) = path else { return Ok(Lines::Printed(BufWriter::new(io::stdout().lock()))) };
+        let failed = || format!("cannot write to `{}`", path.display());
+        let mut file = OpenOptions::new().create(true).read(true).append(true).open(path).with_context(failed)?;
+        if file.metadata().with_context(failed)?.is_file() {
+            let whole = end_of_last_line(&mut file).with_context(failed)?;
+            file.set_len(whole).with_context(failed)?;
+        }
+        Ok(Lines::Kept(BufWriter::new(file)))
+    }
+
+    /// Makes the lines durable.
+    fn sync(&mut self) -> Result<()> {
+        self.flush()?;
+        if let Lines::Kept(file) = self {
+            file.get_ref().sync_data()?;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Lines::Printed(out) => out.write(bytes),
+            Lines::Kept(out) => out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Lines::Printed(out) => out.flush(),
+            Lines::Kept(out) => out.flush(),
+        }
+    }
+}
+
+/// Where the last whole line of a file ends.
+fn end_of_last_line(file: &mut File) -> io::Result<u64> {
+    let mut end = file.seek(SeekFrom::End(0))?;
+    let mut block = [0; 4096];
+    while end > 0 {
+        let start = end.saturating_sub(block.len() as u64);
+        let part = &mut block[..(end - start) as usize];
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(part)?;
+        if let Some(at) = part.iter().rposition(|&byte| byte == b'\n') {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+fn print_plans(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut Lines) -> Result<()> {
     let mut planner = match state {
         Some(state) => run.planner_at(state)?,
         None => run.planner()?,
@@ -140,7 +196,7 @@ fn print_plans(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut i
     save(args, &planner.state(), out)
 }
 
-fn print_batches(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut impl Write) -> Result<()> {
+fn print_batches(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut Lines) -> Result<()> {
     let mut sampler = match state {
         Some(state) => Sampler::resume(run, state)?,
         None => Sampler::start(run)?,

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufWriter, Write},
+    io::{self, BufWriter, Write},
     path::PathBuf,
     time::Instant,
 };
@@ -85,7 +85,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     if args.json {
         terminal::print_json(&history.to_json(seconds))?;
     } else {
-        history.print(seconds);
+        history.print(seconds, &mut io::stdout().lock())?;
     }
     for path in args.csv.iter().chain(&args.plot) {
         let size = fs::metadata(path).map(|m| m.len()).unwrap_or(0);

@@ -57,6 +57,11 @@ pub(crate) fn progress(total: u64, unit: &str, what: &str) -> ProgressBar {
     bar
 }
 
+/// A line on standard output. `println!` would panic where the reader has gone or the disk is full.
+pub(crate) fn say(line: std::fmt::Arguments<'_>) -> Result<()> {
+    writeln!(io::stdout().lock(), "{line}").context("cannot write to standard output")
+}
+
 /// One line of JSON on standard output.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<()> {
     let mut out = io::stdout().lock();
@@ -82,6 +87,7 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
         Some("io") => 5,
         Some("interrupted") => 130,
         Some(code) if code.starts_with("plugin-") => 4,
+        None if error.chain().any(|cause| cause.is::<io::Error>()) => 5,
         _ => 1,
     })
 }

@@ -73,3 +73,10 @@ fn the_demo_goes_from_text_to_batches_and_leaves_a_report_and_pictures() {
     // Once more over what it left.
     curricle_ok(&["demo", "--dir", &dir]);
 }
+
+#[test]
+fn the_run_file_in_the_documentation_has_keys_that_exist() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/run-file.md")).unwrap();
+    let block = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    curricle::RunConfig::parse(block, "docs/run-file.md", "").unwrap();
+}

@@ -10,6 +10,8 @@ mod analysis;
 mod batches;
 /// Each bad input is one error that says what, where and what to do.
 mod messages;
+/// What is no file, no line, no memory: nothing hangs, panics or is lost.
+mod robustness;
 /// Disks that are full or read-only.
 mod disk;
 /// From text to a dataset, whole or in several goes.

@@ -262,20 +262,20 @@ fn report(args: &Args, import: &Import, journal: &Journal, seconds: f64) -> Resu
         }))
         .context("cannot print the summary");
     }
-    println!(
+    terminal::say(format_args!(
         "imported {} documents as {} tokens (vocabulary {}, {}) into `{}` in {seconds:.1} s",
         journal.documents,
         journal.tokens,
         import.tokenizer.vocab_size(),
         token_type.name(),
         args.out.display()
-    );
+    ))?;
     if !categories.is_empty() {
         categories.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         let listed: Vec<String> = categories.iter().take(LISTED).map(|(name, n)| format!("{name} {n}")).collect();
         let more = categories.len().saturating_sub(LISTED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        println!("domain ({}): {}{more}", import.domain, listed.join(", "));
+        terminal::say(format_args!("domain ({}): {}{more}", import.domain, listed.join(", ")))?;
     }
     let skipped = [
         (journal.empty, "empty documents"),
@@ -286,7 +286,7 @@ fn report(args: &Args, import: &Import, journal: &Journal, seconds: f64) -> Resu
     ];
     let skipped: Vec<String> = skipped.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     if !skipped.is_empty() {
-        println!("skipped: {}", skipped.join(", "));
+        terminal::say(format_args!("skipped: {}", skipped.join(", ")))?;
     }
     Ok(())
 }

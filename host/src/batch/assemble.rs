@@ -88,8 +88,11 @@ impl Assembler {
         let (starts, shape) = self.place(&ids, &lengths)?;
         let token_type = dataset.token_type();
         let width = token_type.width();
-        let n_bytes = shape[0].checked_mul(shape[1]).and_then(|n| n.checked_mul(width)).ok_or_else(|| {
-            Error::data(format!("a micro-batch of {} rows of {} tokens", shape[0], shape[1]), "choose a smaller `micro-batch-size`")
+        // Asking the system for more than there is ends the process, so that has to be noticed before.
+        const MOST: usize = 8 << 30;
+        let n_bytes = shape[0].checked_mul(shape[1]).and_then(|n| n.checked_mul(width)).filter(|n| *n <= MOST).ok_or_else(|| {
+            let problem = format!("a micro-batch of {} rows of {} tokens is over 8 GiB", shape[0], shape[1]);
+            Error::data(problem, "choose a smaller `micro-batch-size` or shorter rows")
         })?;
         let mut tokens = self.pool.take(n_bytes, token_type);
         if let Some(fill) = self.arrangement.fill() {

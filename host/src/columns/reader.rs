@@ -1,6 +1,6 @@
 //! Opens the files that [`format`](super::format) describes, and refuses everything else.
 
-use std::{fs::File, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use arrow_ipc as ipc;
 use memmap2::Mmap;
@@ -11,7 +11,7 @@ use super::{
     provenance::Provenance,
     value::{Number, ValueType},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, atomic};
 
 /// What to do about a file that cannot be what it should be.
 const REMAKE: &str = "make it again with `curricle analyze`";
@@ -41,7 +41,7 @@ impl Reader {
     /// Opens a file whose `curricle.format` is `format`.
     pub(super) fn open(path: &Path, format: &str) -> Result<Reader> {
         let name = path.display().to_string();
-        let file = File::open(path).map_err(Error::io("open", path))?;
+        let file = atomic::open_regular(path)?;
         if file.metadata().map_err(Error::io("read the size of", path))?.len() == 0 {
             return Err(Error::column(name, "the file is empty", REMAKE));
         }

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    fs::File,
+    fs::{self, File},
     ops::Deref,
     path::{Path, PathBuf},
 };
@@ -23,12 +23,12 @@ pub(crate) struct Mapped {
 impl Mapped {
     /// Maps a regular file whole; an empty one too.
     pub(crate) fn open(path: &Path) -> Result<Mapped> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        let metadata = file.metadata().map_err(Error::io("read", path))?;
+        let metadata = fs::metadata(path).map_err(Error::io("open", path))?;
         // A pipe or a folder has no bytes to map, and the system's words for it help nobody.
         if !metadata.is_file() {
             return Err(Error::dataset(path, "it is not a regular file", "give the path of a file"));
         }
+        let file = File::open(path).map_err(Error::io("open", path))?;
         // SAFETY: the mapping is read-only and private to this value; that the file keeps its bytes is the promise told above.
         let map = unsafe { Mmap::map(&file) }.map_err(Error::io("map", path))?;
         Ok(Mapped { path: path.to_owned(), map })

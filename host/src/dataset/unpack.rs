@@ -15,7 +15,7 @@ use super::{
     Format, TokenType,
     arrow::{self, Column, Rows},
     fingerprint::Hasher,
-    indexed::{Magic, with_suffix},
+    indexed::{ElementType, IndexedFile, Magic, with_suffix},
     mmap::Mapped,
     writer::IndexedWriter,
 };
@@ -49,7 +49,12 @@ pub(crate) fn unpack(file: &Mapped, format: Format, column: Option<&str>, cache:
         let all = cache.join("unpacked");
         let place = all.join(hasher.finish().to_string());
         let unpacked = Unpacked { prefix: place.join("tokens"), token_type: column.token_type, column: column.name.clone() };
-        if !is_there(&unpacked.prefix) {
+        // A cache is anybody's to damage: what cannot be opened is made again.
+        let whole = is_there(&unpacked.prefix) && IndexedFile::open_as(&unpacked.prefix, ElementType::Int(column.token_type)).is_ok();
+        if !whole {
+            if place.exists() {
+                fs::remove_dir_all(&place).map_err(Error::io("replace", &place))?;
+            }
             fs::create_dir_all(&all).map_err(Error::io("create", &all))?;
             let folder = tempfile::Builder::new().prefix(".unpacking.").tempdir_in(&all).map_err(Error::io("create a folder in", &all))?;
             let mut writer = IndexedWriter::create(folder.path().join("tokens"), column.token_type, Magic::MMap)?;

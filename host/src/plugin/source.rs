@@ -2,7 +2,6 @@
 
 use std::{
     env,
-    fs::File,
     io::Read,
     path::{Path, PathBuf},
     sync::Arc,
@@ -14,7 +13,7 @@ use super::{
     limits::{Limits, show_bytes},
     report,
 };
-use crate::{Error, FaultKind, Result};
+use crate::{Error, FaultKind, Result, atomic};
 
 /// A plugin's file in memory.
 pub(crate) struct Source {
@@ -27,7 +26,7 @@ pub(crate) struct Source {
 impl Source {
     /// Reads a file, unless it is too large.
     pub(crate) fn read(name: &str, path: &Path, limits: &Limits) -> Result<Source> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
+        let file = atomic::open_regular(path)?;
         let mut bytes = Vec::new();
         // One byte more than is allowed, whatever the file's size is said to be.
         file.take(limits.file_size.saturating_add(1)).read_to_end(&mut bytes).map_err(Error::io("read", path))?;

@@ -2,14 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
-use crate::{Error, Result, batch::Overlong, dataset::TokenType, plugin::Limits};
+use crate::{Error, Result, atomic, batch::Overlong, dataset::TokenType, plugin::Limits};
 
 /// A run file, parsed and not yet checked against the data. Paths in it are relative to [`RunConfig::folder`].
 #[derive(Clone, Debug, Deserialize)]
@@ -227,7 +226,7 @@ impl RunConfig {
     /// [`Error::Io`] if it cannot be read, [`Error::Config`] with line and column if it is wrong.
     pub fn load(path: impl AsRef<Path>) -> Result<RunConfig> {
         let path = path.as_ref();
-        let text = fs::read_to_string(path).map_err(Error::io("read the run file", path))?;
+        let text = atomic::read_text(path)?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         RunConfig::parse(&text, &path.display().to_string(), folder)
     }

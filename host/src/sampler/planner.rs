@@ -131,7 +131,7 @@ impl Planner {
             _ => None,
         };
         self.progress = Arc::new(Progress {
-            step: step + 1,
+            step: step.saturating_add(1),
             consumed_samples: self.progress.consumed_samples.saturating_add(u64::from(self.size)),
             consumed_tokens,
             streams: self.policy.streams().state(),

@@ -57,6 +57,7 @@ impl Run {
     /// # Errors
     /// [`Error::Config`] for what does not fit together, [`Error::Dataset`] and [`Error::Column`] for files, [`Error::Plugin`] for plugins.
     pub fn open(config: RunConfig) -> Result<Run> {
+        check_sizes(&config)?;
         let dataset = open_dataset(&config)?;
         let columns = Arc::new(open_columns(&config, &dataset)?);
         let batch = &config.batch;
@@ -203,6 +204,21 @@ fn load<P>(
     load(name, &path, &plugin.config_json(&format!("{place}.config"))?, &plugin.limits)
 }
 
+/// Refuses numbers that no machine has the memory for.
+fn check_sizes(config: &RunConfig) -> Result<()> {
+    const PREFETCH: usize = 1024;
+    const GLOBAL_BATCH: u32 = 1 << 24;
+    if config.prefetch > PREFETCH {
+        let problem = format!("{} global batches ahead", config.prefetch);
+        return Err(Error::config(config.place("prefetch"), problem, format!("give at most {PREFETCH}")));
+    }
+    if config.batch.global_batch_size > GLOBAL_BATCH {
+        let problem = format!("a global batch of {} samples", config.batch.global_batch_size);
+        return Err(Error::config(config.place("batch.global-batch-size"), problem, format!("give at most {GLOBAL_BATCH}")));
+    }
+    Ok(())
+}
+
 fn open_dataset(config: &RunConfig) -> Result<Dataset> {
     let written = &config.dataset;
     let view = match (written.sequence_length, written.stride) {
@@ -240,10 +256,9 @@ fn open_columns(config: &RunConfig, dataset: &Dataset) -> Result<Columns> {
         if config.columns.contains_key(&name) {
             continue;
         }
-        let column = Column::open(&path)?;
-        match column.check(&fingerprint, dataset.len()) {
-            Ok(()) => columns.insert(name, column)?,
-            // A column of another view of the same files is no fault until somebody asks for it.
+        // What is damaged, or belongs to another view of the same files, is no fault until somebody asks for it.
+        match Column::open(&path).and_then(|column| column.check(&fingerprint, dataset.len()).map(|()| column)) {
+            Ok(column) => columns.insert(name, column)?,
             Err(reason) => columns.exclude(name, reason.to_string()),
         }
     }
@@ -329,15 +344,13 @@ fn identify(
         };
         pacing_json.insert(name.clone(), described);
     }
-    let column_json: serde_json::Map<String, serde_json::Value> =
-        columns.iter().map(|(name, column)| (name.to_owned(), column.identity().into())).collect();
     let description = policy.description();
     Ok(Identity {
         dataset: dataset.fingerprint().to_string(),
         plugin: format!("{} {}", description.name, description.version),
         plugin_sha256: hex(&policy.sha256()),
         config: Identity::hash(&json!({ "policy": config.policy.config_json("policy.config")?, "pacing": pacing_json })),
-        columns: Identity::hash(&column_json.into()),
+        columns: columns.iter().map(|(name, column)| (name.to_owned(), column.identity())).collect(),
         seed: config.seed,
     })
 }

@@ -1,6 +1,6 @@
 //! Where a run stands, as a value: small, versioned JSON that resumes anywhere with any number of ranks.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -24,8 +24,8 @@ pub struct Identity {
     pub plugin_sha256: String,
     /// Hash of the policy's configuration and the pacing functions.
     pub config: String,
-    /// Hash of the columns.
-    pub columns: String,
+    /// Hash of each column, by name. More of them at the resume do no harm.
+    pub columns: BTreeMap<String, String>,
     /// Seed of the run.
     pub seed: u64,
 }
@@ -52,7 +52,9 @@ impl Identity {
             compare("plugin file", &self.plugin_sha256, &other.plugin_sha256);
         }
         compare("configuration of policy or pacing", &self.config, &other.config);
-        compare("columns", &self.columns, &other.columns);
+        for (name, saved) in &self.columns {
+            compare(&format!("column `{name}`"), saved, other.columns.get(name).map_or("missing", String::as_str));
+        }
         compare("seed", &self.seed.to_string(), &other.seed.to_string());
         found
     }
@@ -197,7 +199,7 @@ impl SamplerState {
     /// [`Error::Io`] if it cannot be read, otherwise as [`from_json`](SamplerState::from_json).
     pub fn load(path: impl AsRef<Path>) -> Result<SamplerState> {
         let path = path.as_ref();
-        let json = fs::read_to_string(path).map_err(Error::io("read the state", path))?;
+        let json = atomic::read_text(path)?;
         SamplerState::from_json(&json, &path.display().to_string())
     }
 
@@ -264,7 +266,7 @@ mod tests {
             plugin: "uniform 0.1.0".into(),
             plugin_sha256: "ab".into(),
             config: Identity::hash(&serde_json::json!({ "b": 1, "a": [1.5, null] })),
-            columns: "00".into(),
+            columns: BTreeMap::from([("length".into(), "00".into())]),
             seed: 5,
         };
         SamplerState { progress: Arc::new(progress), identity: Arc::new(identity) }

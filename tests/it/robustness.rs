@@ -1,0 +1,154 @@
+use std::{
+    fs::{self, OpenOptions},
+    os::unix::fs::FileTypeExt,
+    process::{Command, Stdio},
+};
+
+use curricle::{Run, Sampler, SamplerState, columns::ColumnWriter, columns::ValueType, columns::Values};
+use curricle_tests::{Corpus, command, curricle, curricle_ok, length};
+
+const RUN: &str = "[batch]\nglobal-batch-size = 8\n[policy]\nplugin = \"uniform\"\n";
+
+#[test]
+fn a_pipe_is_neither_waited_for_nor_replaced() {
+    let corpus = Corpus::new(20);
+    let pipe = corpus.path("pipe.json");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let error = SamplerState::load(&pipe).unwrap_err().to_string();
+    assert!(error.contains("it is not a regular file"), "{error}");
+    let error = Run::load(&pipe).unwrap_err().to_string();
+    assert!(error.contains("it is not a regular file"), "{error}");
+    let sampler = Sampler::start(&corpus.run(RUN)).unwrap();
+    let error = sampler.state().save(&pipe).unwrap_err().to_string();
+    assert!(error.contains("it is not a regular file"), "{error}");
+    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+}
+
+#[test]
+fn a_state_is_saved_through_a_link() {
+    let corpus = Corpus::new(20);
+    fs::write(corpus.path("real.json"), "old").unwrap();
+    std::os::unix::fs::symlink(corpus.path("real.json"), corpus.path("link.json")).unwrap();
+    Sampler::start(&corpus.run(RUN)).unwrap().state().save(corpus.path("link.json")).unwrap();
+    assert!(corpus.path("link.json").is_symlink());
+    assert_eq!(SamplerState::load(corpus.path("real.json")).unwrap().step(), 0);
+}
+
+#[test]
+fn another_column_beside_the_dataset_does_no_harm_to_a_saved_state_but_a_changed_one_is_named() {
+    let corpus = Corpus::new(20);
+    let mut sampler = Sampler::start(&corpus.run(RUN)).unwrap();
+    sampler.next_batch().unwrap();
+    let state = sampler.state();
+    let write = |name: &str, add: u32| {
+        let path = corpus.dataset().columns_dir().join(format!("{name}.arrow"));
+        let mut writer = ColumnWriter::create(path, ValueType::U32, corpus.provenance()).unwrap();
+        writer.push(&Values::U32((0..20).map(|i| length(i) + add).collect())).unwrap();
+        writer.finish().unwrap();
+    };
+    write("more", 0);
+    Sampler::resume(&corpus.run(RUN), &state).unwrap();
+    write("length", 5);
+    let error = Sampler::resume(&corpus.run(RUN), &state).unwrap_err().to_string();
+    assert!(error.contains("column `length` (saved "), "{error}");
+}
+
+#[test]
+fn a_damaged_column_stops_only_the_run_that_asks_for_it() {
+    let corpus = Corpus::new(20);
+    fs::write(corpus.dataset().columns_dir().join("broken.arrow"), "no column").unwrap();
+    Sampler::start(&corpus.run(RUN)).unwrap().next_batch().unwrap();
+    let error = corpus.try_run(&RUN.replace("= 8", "= 8\nvalues = [\"broken\"]")).unwrap_err().to_string();
+    assert!(error.contains("column `broken` cannot be used"), "{error}");
+}
+
+#[test]
+fn numbers_beyond_any_memory_are_refused_before_it_is_asked_for() {
+    let corpus = Corpus::new(20);
+    let text = format!("seed = 1\nprefetch = 1000000000000\n[dataset]\npath = \"data\"\n{RUN}");
+    let config = curricle::RunConfig::parse(&text, "run.toml", corpus.path("")).unwrap();
+    assert_eq!(Run::open(config).unwrap_err().to_string(), "run.toml:2:12: 1000000000000 global batches ahead; give at most 1024");
+    let error = corpus.try_run(&RUN.replace("= 8", "= 4294967295")).unwrap_err().to_string();
+    assert!(error.starts_with("run.toml:5:21: a global batch of 4294967295 samples"), "{error}");
+    let padded = RUN.replace("= 8", "= 8\nlayout = \"padded\"\npad-to = 4294967295");
+    let error = Sampler::start(&corpus.run(&padded)).unwrap().next_batch().unwrap_err().to_string();
+    assert!(error.contains("is over 8 GiB"), "{error}");
+}
+
+#[test]
+fn half_a_line_that_a_kill_left_is_cut_off() {
+    let corpus = Corpus::new(200);
+    let run = corpus.run_file(RUN).display().to_string();
+    let (out, state) = (corpus.path("out.jsonl").display().to_string(), corpus.path("state.json").display().to_string());
+    curricle_ok(&["sample", &run, "--steps", "0..3", "--out", &out, "--state", &state]);
+    fs::write(&out, fs::read_to_string(&out).unwrap() + "{\"step\":3,\"digest\":\"12").unwrap();
+    curricle_ok(&["sample", &run, "--steps", "0..6", "--out", &out, "--state", &state]);
+    let steps: Vec<u64> = fs::read_to_string(&out)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["step"].as_u64().unwrap())
+        .collect();
+    assert_eq!(steps, [0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_standard_output_that_takes_nothing_is_an_error_and_no_panic() {
+    let corpus = Corpus::new(200);
+    let run = corpus.run_file(RUN).display().to_string();
+    let data = corpus.path("data").display().to_string();
+    for args in [&["info", &data][..], &["simulate", &run, "--steps", "9"], &["sample", &run], &["analyze", &data, "--metric", "seqlen"]] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = command().args(args).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(5), "{args:?}: {errors}");
+        assert!(!errors.contains("panicked"), "{errors}");
+    }
+}
+
+#[test]
+fn the_demo_replaces_nothing_that_no_demo_made() {
+    let corpus = Corpus::new(1);
+    fs::create_dir_all(corpus.path("here/corpus")).unwrap();
+    fs::write(corpus.path("here/corpus/precious"), "text").unwrap();
+    let here = corpus.path("here").display().to_string();
+    let output = curricle(&["demo", "--dir", &here]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no demo made it"));
+    assert!(corpus.path("here/corpus/precious").exists());
+}
+
+#[test]
+fn the_first_annotation_of_a_long_simulation_is_that_of_its_first_step() {
+    let corpus = Corpus::new(200);
+    let run = corpus.run_file(
+        "[batch]\nglobal-batch-size = 8\n[policy]\nplugin = \"curriculum\"\n[policy.config]\n\
+         metrics = [{ column = \"length\", by = \"value\", pacing = \"p\" }]\n[pacing.p]\nkind = \"linear\"\nmin = 10\nmax = 40\nsteps = 900\n",
+    );
+    let summary = curricle_ok(&["simulate", &run.display().to_string(), "--steps", "2000", "--json"]);
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    assert_eq!(summary["annotations"]["difficulty:length"], serde_json::json!({ "first": 10.0, "last": 40.0 }));
+}
+
+#[test]
+fn a_cache_that_lost_its_end_is_made_again() {
+    let corpus = Corpus::new(1);
+    let rows: Vec<Option<Vec<Option<i32>>>> = (0..50).map(|i| Some((0..i % 7 + 1).map(|t| Some(i + t)).collect())).collect();
+    let list = arrow_array::ListArray::from_iter_primitive::<arrow_array::types::Int32Type, _, _>(rows);
+    let batch = arrow_array::RecordBatch::try_from_iter([("tokens", std::sync::Arc::new(list) as _)]).unwrap();
+    let path = corpus.path("tokens.parquet");
+    let mut writer = parquet::arrow::ArrowWriter::try_new(fs::File::create(&path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let cache = corpus.path("cache");
+    let info = || {
+        let output = command().args(["info", &path.display().to_string(), "--json"]).env("CURRICLE_CACHE", &cache).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let whole = info();
+    let unpacked = fs::read_dir(cache.join("unpacked")).unwrap().next().unwrap().unwrap().path();
+    for file in ["tokens.bin", "tokens.idx"] {
+        fs::write(unpacked.join(file), "").unwrap();
+        assert_eq!(info(), whole);
+    }
+}
