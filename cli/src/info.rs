@@ -186,7 +186,7 @@ fn of_plugin(path: &Path) -> Result<Value> {
         "imports": seen.imports,
         "exports": seen.exports,
         "bytes": seen.size,
-        "sha256": seen.sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+        "sha256": curricle::hex(&seen.sha256),
         "config_schema": schema,
     }))
 }

@@ -40,6 +40,7 @@ compile_error!("tokens are little-endian on disk and are handed out as they lie 
 
 mod error;
 mod fault;
+mod hex;
 pub mod atomic;
 mod cache_dir;
 pub mod dataset;
@@ -54,6 +55,7 @@ mod sampler;
 pub use crate::{
     error::{Error, Result},
     fault::{Fault, FaultKind},
+    hex::hex,
     sampler::{
         BatchConfig, DatasetConfig, Identity, Layout, PacingConfig, Planned, Planner, PluginConfig, Run, RunConfig, STATE_VERSION, Sampler,
         SamplerState,

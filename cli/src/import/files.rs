@@ -203,7 +203,7 @@ impl Sources {
             hasher.update(file.size.to_le_bytes());
             hasher.update(file.modified.to_le_bytes());
         }
-        super::journal::hex(&hasher.finalize())
+        curricle::hex(&hasher.finalize())
     }
 }
 
@@ -222,7 +222,7 @@ fn own_places(source: &Path, out: &Path) -> Vec<PathBuf> {
         return Vec::new();
     };
     let out = folder.join(name);
-    let places = [super::output::partial_of(&out), out];
+    let places = [super::partial_of(&out), out];
     places.iter().filter_map(|place| place.strip_prefix(&source).ok().map(Path::to_owned)).collect()
 }
 

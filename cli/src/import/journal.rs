@@ -1,6 +1,6 @@
 //! What an import in the making knows about itself, so that the next go continues where this one was.
 
-use std::{collections::BTreeMap, fmt::Write, fs, io, path::Path};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
 use curricle::{Error, Result, atomic};
 use serde::{Deserialize, Serialize};
@@ -100,13 +100,4 @@ impl Journal {
             false => refuse("the files of SOURCE are others, or were changed since".to_owned()),
         }
     }
-}
-
-/// Hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

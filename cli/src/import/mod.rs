@@ -208,7 +208,7 @@ fn with_advice(error: Error, out: &Path, kept: u64) -> anyhow::Error {
     if kept == 0 || !matches!(error, Error::Io { .. }) {
         return error.into();
     }
-    let place = output::partial_of(out);
+    let place = partial_of(out);
     let context = format!("the import stopped; {kept} documents are kept in `{}`, and the same command goes on from them", place.display());
     anyhow::Error::from(error).context(context)
 }
@@ -289,6 +289,13 @@ fn report(args: &Args, import: &Import, journal: &Journal, seconds: f64) -> Resu
         terminal::say(format_args!("skipped: {}", skipped.join(", ")))?;
     }
     Ok(())
+}
+
+/// Where the work for `out` is done.
+fn partial_of(out: &Path) -> PathBuf {
+    let mut name = out.components().as_path().as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
 }
 
 /// A source that is at fault.

@@ -23,6 +23,7 @@ use serde_json::{Map, Value, json};
 use super::{
     bad_option, bad_source,
     journal::{Job, Journal},
+    partial_of,
     prepare::Prepared,
 };
 
@@ -33,13 +34,6 @@ const MAX_NAME: usize = 256;
 const SAVE_EVERY: Duration = Duration::from_secs(5);
 /// What there may be in the folder of an import.
 const OURS: [&str; 6] = ["lock", "journal.json", "lengths", "codes", "dataset", "replaced"];
-
-/// Where the work for `out` is done.
-pub(super) fn partial_of(out: &Path) -> PathBuf {
-    let mut name = out.components().as_path().as_os_str().to_owned();
-    name.push(".partial");
-    name.into()
-}
 
 /// What is left to do.
 pub(super) enum Opened {

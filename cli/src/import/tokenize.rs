@@ -10,7 +10,9 @@ use curricle::{Error, Result, dataset::TokenType};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{bad_option, bad_source, journal::hex};
+use curricle::hex;
+
+use super::{bad_option, bad_source};
 
 /// Tokens of a vocabulary of bytes.
 const BYTES: u64 = 256;

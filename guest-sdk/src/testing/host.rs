@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc};
 
-use super::{columns::Columns, run::Batch, streams::Stream};
+use super::{batch::Batch, columns::Columns, streams::Stream};
 use crate::{Condition, Error, Order, Result, dataset::Column, log::Level};
 
 pub(super) type PacingFn = Box<dyn Fn(u64) -> f64>;

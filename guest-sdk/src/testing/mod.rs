@@ -26,6 +26,7 @@
 //! ```
 
 mod analysis;
+mod batch;
 mod columns;
 pub(crate) mod host;
 mod packing;
@@ -34,8 +35,9 @@ mod streams;
 
 pub use self::{
     analysis::{Analysis, analyze, samples},
+    batch::Batch,
     packing::pack,
-    run::{Batch, Run, Started, State},
+    run::{Run, Started, State},
 };
 
 use serde_json::Value;

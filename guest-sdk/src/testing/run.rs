@@ -2,7 +2,10 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use serde_json::{Value, json};
 
-use super::host::{World, during};
+use super::{
+    batch::Batch,
+    host::{World, during},
+};
 use crate::{Plan, Policy, Result, Snapshot, Step, config, log::Level};
 
 /// A run to be: a dataset in memory, pacing functions, a configuration.
@@ -10,21 +13,6 @@ use crate::{Plan, Policy, Result, Snapshot, Step, config, log::Level};
 pub struct Run {
     world: World,
     config: Value,
-}
-
-/// What a policy made of one step.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Batch {
-    /// The samples, in the order in which they were added.
-    pub ids: Vec<u64>,
-    /// How many were drawn from which stream, in order.
-    pub draws: Vec<(String, u32)>,
-    /// To how many tokens every sample is cut.
-    pub truncate: Option<u32>,
-    /// Numbers beside the batch.
-    pub annotations: BTreeMap<String, f64>,
-    /// Whether the host is to keep the order.
-    pub ordered: bool,
 }
 
 /// All that a run remembers between steps.

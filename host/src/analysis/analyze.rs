@@ -23,6 +23,7 @@ use crate::{
     Error, Result,
     columns::{Column, ColumnWriter, PluginRef, Provenance},
     dataset::Dataset,
+    hex,
     plugin::{Metric, MetricPlugin},
 };
 
@@ -84,7 +85,7 @@ pub(super) fn analyze_in(blocks: Blocks<'_>, plugin: &MetricPlugin, target: &Pat
 
 fn provenance(dataset: &Dataset, plugin: &MetricPlugin) -> Provenance {
     let description = plugin.description();
-    let sha256 = plugin.sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex(&plugin.sha256());
     Provenance {
         plugin: Some(PluginRef { name: description.name.clone(), version: description.version.clone(), sha256 }),
         config: serde_json::from_str(plugin.config()).unwrap_or_default(),

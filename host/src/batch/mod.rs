@@ -14,6 +14,7 @@ pub use self::{
     plan::{Draw, Plan, Refusal},
     shape::Shape,
 };
+use crate::hex;
 
 /// Identity of a global batch: equal on every rank, and in every run with the same data, plugin, configuration and seed.
 ///
@@ -24,7 +25,7 @@ pub struct Digest(pub [u8; 16]);
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 

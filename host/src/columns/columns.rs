@@ -99,6 +99,6 @@ impl Columns {
     }
 
     fn places(&self, conditions: &[Condition]) -> Result<Vec<Places>> {
-        conditions.iter().map(|condition| condition.places(self)).collect()
+        conditions.iter().map(|condition| condition.places(self.get(condition.column())?)).collect()
     }
 }

@@ -1,9 +1,6 @@
 //! Conditions on one column, and the places of its ascending order that meet them.
 
-use super::{
-    column::{Column, ColumnKind},
-    columns::Columns,
-};
+use super::column::{Column, ColumnKind};
 use crate::{Error, Result};
 
 /// One condition on one column.
@@ -59,9 +56,8 @@ impl Condition {
         }
     }
 
-    /// Finds the places: O(log n) for each range.
-    pub(super) fn places(&self, columns: &Columns) -> Result<Places> {
-        let column = columns.get(self.column())?;
+    /// Finds the places in its column: O(log n) for each range.
+    pub(super) fn places(&self, column: &Column) -> Result<Places> {
         let wanted = match self {
             Condition::Category { .. } => ColumnKind::Category,
             _ => ColumnKind::Number,

@@ -369,7 +369,7 @@ proptest! {
     fn scanning_and_looking_up_find_the_same(table in table(64..2000usize), conditions in prop::collection::vec(condition(), 2..4)) {
         let folder = folder();
         let columns = table.columns(folder.path());
-        let places: Vec<_> = conditions.iter().map(|c| c.places(&columns).unwrap()).collect();
+        let places: Vec<_> = conditions.iter().map(|c| c.places(columns.get(c.column()).unwrap()).unwrap()).collect();
         let n = columns.n_samples();
         let both = [scan::scan(n, &places).unwrap(), scan::look_up(n, &places[0], &places).unwrap()];
         prop_assert_eq!(&both[0], &both[1]);

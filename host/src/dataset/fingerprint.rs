@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::mmap::Mapped;
-use crate::{Error, Result};
+use crate::{Error, Result, hex};
 
 /// Bytes hashed at either end of a file.
 const ENDS: usize = 64 * 1024;
@@ -30,7 +30,7 @@ pub struct Fingerprint(pub [u8; 16]);
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 

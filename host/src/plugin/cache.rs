@@ -17,7 +17,7 @@ use wasmtime::component::Component;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{engine::Engine, limits::Limits, report, source::Source};
-use crate::{Error, FaultKind, Result, atomic, cache_dir::cache_dir};
+use crate::{Error, FaultKind, Result, atomic, cache_dir::cache_dir, hex};
 
 /// Stack of the compiler, which recurses as deep as the code nests.
 const COMPILER_STACK: usize = 16 << 20;
@@ -114,10 +114,6 @@ fn compile(engine: &Engine, source: &Source, limits: &Limits) -> Result<Vec<u8>>
 fn unusable(source: &Source, error: &wasmtime::Error) -> Error {
     let problem = format!("its compiled code cannot be used: {}", report::cause(error));
     report::load(&source.name, FaultKind::Load, problem, "run on another machine")
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(unix)]

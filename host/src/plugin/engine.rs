@@ -9,13 +9,11 @@ use std::{
 
 use wasmtime::{Config, EngineWeak, OptLevel, WasmBacktraceDetails};
 
-use super::report;
+use super::{limits::STACK, report};
 use crate::{FaultKind, Result};
 
 /// Resolution of deadlines: fine enough that a deadline of a second means it, coarse enough that an idle process is left asleep.
 const TICK: Duration = Duration::from_millis(10);
-/// Stack of a guest. A thread that calls a plugin needs this and some 256 KiB for the host functions that it calls back.
-pub(crate) const STACK: usize = 512 << 10;
 
 /// What a plugin's code is compiled to guarantee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

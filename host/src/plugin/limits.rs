@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+/// Stack of a guest. A thread that calls a plugin needs this and some 256 KiB for the host functions that it calls back.
+pub(crate) const STACK: usize = 512 << 10;
+
 /// What a plugin may use. All limits hold per instance; those of work and time are armed anew for every call.
 ///
 /// In a run file: `limits = { preset = "interpreted", memory = "2GiB", deadline = "90s" }`; what is left out is the preset's.

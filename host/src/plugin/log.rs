@@ -2,10 +2,7 @@
 
 use std::{collections::VecDeque, fmt::Write, sync::Arc};
 
-use super::{
-    bindings::{logging, types::Level},
-    limits::Limits,
-};
+use super::{bindings::types::Level, limits::Limits};
 
 /// Lines of the failed call that a fault shows: its last words, on one screen.
 const LAST: usize = 8;
@@ -75,13 +72,6 @@ impl Log {
             self.last.pop_front();
         }
         self.last.push_back(line);
-    }
-}
-
-impl<W: Send + 'static> logging::Host for super::call::Guest<W> {
-    fn log(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
-        self.log.line(level, &message);
-        Ok(())
     }
 }
 

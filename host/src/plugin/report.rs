@@ -5,8 +5,7 @@ use std::time::Duration;
 use wasmtime::Trap;
 
 use super::{
-    engine::STACK,
-    limits::{Limits, show_bytes},
+    limits::{Limits, STACK, show_bytes},
     log::escape,
 };
 use crate::{Error, Fault, FaultKind};

@@ -13,7 +13,7 @@ use super::{
     limits::{Limits, show_bytes},
     report,
 };
-use crate::{Error, FaultKind, Result, atomic};
+use crate::{Error, FaultKind, Result, atomic, hex};
 
 /// A plugin's file in memory.
 pub(crate) struct Source {
@@ -45,7 +45,7 @@ impl Source {
 /// # Errors
 /// [`Error::Io`] if it cannot be read; [`Error::Plugin`] with both digests if it is another.
 pub fn check_sha256(name: &str, path: &Path, wanted: &str, limits: &Limits) -> Result<()> {
-    let found: String = Source::read(name, path, limits)?.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = hex(&Source::read(name, path, limits)?.sha256);
     if found.eq_ignore_ascii_case(wanted.trim()) {
         return Ok(());
     }

@@ -59,6 +59,13 @@ pub(crate) trait World: Send + Sized + 'static {
     fn nowhere() -> Self;
 }
 
+impl<W: Send + 'static> logging::Host for Guest<W> {
+    fn log(&mut self, level: types::Level, message: String) -> wasmtime::Result<()> {
+        self.log.line(level, &message);
+        Ok(())
+    }
+}
+
 /// Offers `logging`, which is all that most worlds import.
 pub(crate) fn link_logging<W: Send + 'static>(linker: &mut Linker<Guest<W>>) -> wasmtime::Result<()> {
     logging::add_to_linker::<_, HasSelf<Guest<W>>>(linker, |guest| guest)

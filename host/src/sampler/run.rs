@@ -13,6 +13,7 @@ use crate::{
     batch::{Arrangement, Assembler, Pack, Pool, Shape},
     columns::{Column, Columns},
     dataset::{self, Dataset, View},
+    hex,
     pacing::{Curve, Pacing},
     plugin::{self, PacingPlugin, Packer, PackerPlugin, PolicyPlugin},
 };
@@ -353,8 +354,4 @@ fn identify(
         columns: columns.iter().map(|(name, column)| (name.to_owned(), column.identity())).collect(),
         seed: config.seed,
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
