@@ -42,7 +42,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     state: Option<PathBuf>,
     /// Saves the state after every N steps too.
-    #[arg(long, value_name = "N", requires = "state")]
+    #[arg(long, value_name = "N", requires = "state", value_parser = clap::value_parser!(u64).range(1..))]
     save_every: Option<u64>,
     /// Appends the lines to a file instead of printing them; they are on disk before the state that comes after them.
     #[arg(long, value_name = "FILE")]
@@ -73,6 +73,10 @@ pub(crate) fn run(args: Args) -> Result<()> {
     if first > args.steps.start && args.state.is_none() {
         bail!("the state stands at step {first}, past the first step asked for ({})", args.steps.start);
     }
+    // Before the work, not after it.
+    if let Some(folder) = args.state.as_ref().and_then(|path| path.parent()).filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::metadata(folder).with_context(|| format!("cannot save a state in `{}`; make the folder first", folder.display()))?;
+    }
     let mut out = Lines::open(args.out.as_deref())?;
     if args.tokens {
         print_batches(&args, &run, state.as_ref(), &mut out)?;
@@ -92,7 +96,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
 
 /// Whether the state is due after `step`.
 fn due(args: &Args, step: u64) -> bool {
-    args.save_every.is_some_and(|n| n > 0 && (step + 1).is_multiple_of(n))
+    args.save_every.is_some_and(|n| (step + 1).is_multiple_of(n))
 }
 
 /// Dies where `--die-after` says. What was printed is let out first, so that the lines are seen twice after the resume.

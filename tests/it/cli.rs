@@ -75,6 +75,8 @@ fn exit_codes_tell_what_kind_of_thing_went_wrong() {
     let run = corpus.run_file(RUN).display().to_string();
     assert_eq!(code(&["sample", &run, "--steps", "0..1"]), Some(0));
     assert_eq!(code(&["sample", &run, "--steps", "9"]), Some(2));
+    assert_eq!(code(&["sample", &run, "--state", &path(&corpus, "s.json"), "--save-every", "0"]), Some(2));
+    assert_eq!(code(&["sample", &run, "--steps", "0..900000000", "--state", &path(&corpus, "missing/s.json")]), Some(5));
     assert_eq!(code(&["sample", &path(&corpus, "missing.toml")]), Some(5));
     let wrong = corpus.run_file(&RUN.replace("micro-batch-size", "micro-bach-size")).display().to_string();
     assert_eq!(code(&["sample", &wrong]), Some(2));
