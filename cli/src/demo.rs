@@ -36,6 +36,9 @@ const MIXTURE: &str = include_str!("../../examples/mixture.toml");
 /// Folders that a demo leaves and the next one replaces.
 const LEFT: [&str; 4] = ["corpus", "corpus.partial", "curriculum", "mixture"];
 
+/// Files that it leaves beside them.
+const WRITTEN: [&str; 5] = ["curriculum.toml", "mixture.toml", "curriculum.svg", "mixture.svg", "report.md"];
+
 /// Says that a folder is a demo's.
 const MARKER: &str = ".curricle-demo";
 
@@ -47,19 +50,18 @@ pub(crate) fn run(args: Args) -> Result<()> {
     };
     fs::create_dir_all(&args.dir).with_context(|| format!("cannot make `{}`", args.dir.display()))?;
     let marker = args.dir.join(MARKER);
+    if !marker.exists() {
+        // All of it before anything is replaced.
+        let taken = LEFT.iter().chain(&WRITTEN).map(|name| args.dir.join(name)).find(|path| path.exists());
+        if let Some(path) = taken {
+            bail!("`{}` is there and no demo made it; name another folder with --dir, or move it away", path.display());
+        }
+    }
     for left in LEFT {
         let path = args.dir.join(left);
         if path.exists() {
-            ensure!(marker.exists(), "`{}` is there and no demo made it; name another folder with --dir, or move it away", path.display());
             fs::remove_dir_all(&path).with_context(|| format!("cannot replace `{}`", path.display()))?;
         }
-    }
-    for run_file in ["curriculum.toml", "mixture.toml"].map(|name| args.dir.join(name)) {
-        ensure!(
-            marker.exists() || !run_file.exists(),
-            "`{}` is there and no demo made it; name another folder with --dir",
-            run_file.display()
-        );
     }
     curricle::atomic::write(&marker, b"A demo works here, and replaces what an earlier one left.\n")?;
     let demo = Demo { dir: args.dir };

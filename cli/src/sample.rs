@@ -77,7 +77,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     if let Some(folder) = args.state.as_ref().and_then(|path| path.parent()).filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::metadata(folder).with_context(|| format!("cannot save a state in `{}`; make the folder first", folder.display()))?;
     }
-    let mut out = Lines::open(args.out.as_deref())?;
+    let mut out = Lines::open(args.out.as_deref(), args.state.is_some())?;
     if args.tokens {
         print_batches(&args, &run, state.as_ref(), &mut out)?;
     } else {
@@ -125,14 +125,21 @@ enum Lines {
 }
 
 impl Lines {
-    /// Standard output, or the end of a file. A process that was killed may have left half a line there, which is cut off.
-    fn open(path: Option<&Path>) -> Result<Lines> {
+    /// Standard output, or the end of a file. Of a run that goes on from a state, the process that was killed may have left half a line
+    /// there, which is cut off. Whatever else the file ends with is somebody's, and stays as a line of its own.
+    fn open(path: Option<&Path>, goes_on: bool) -> Result<Lines> {
         let Some(path) = path else { return Ok(Lines::Printed(BufWriter::new(io::stdout().lock()))) };
         let failed = || format!("cannot write to `{}`", path.display());
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(path).with_context(failed)?;
         if file.metadata().with_context(failed)?.is_file() {
             let whole = end_of_last_line(&mut file).with_context(failed)?;
-            file.set_len(whole).with_context(failed)?;
+            let mut begins = [0];
+            file.seek(SeekFrom::Start(whole)).with_context(failed)?;
+            match file.read(&mut begins).with_context(failed)? {
+                0 => {}
+                _ if goes_on && begins == *b"{" => file.set_len(whole).with_context(failed)?,
+                _ => file.write_all(b"\n").with_context(failed)?,
+            }
         }
         Ok(Lines::Kept(BufWriter::new(file)))
     }

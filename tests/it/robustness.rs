@@ -92,6 +92,21 @@ fn half_a_line_that_a_kill_left_is_cut_off() {
 }
 
 #[test]
+fn lines_are_added_to_somebodys_file_without_taking_any_of_it() {
+    let corpus = Corpus::new(200);
+    let run = corpus.run_file(RUN).display().to_string();
+    let (out, state) = (corpus.path("notes.txt").display().to_string(), corpus.path("state.json").display().to_string());
+    for (text, options) in [("first\nsecond", &["--state", &state][..]), ("first\n{\"mine\": ", &[]), ("all of it", &[])] {
+        fs::write(&out, text).unwrap();
+        let _ = fs::remove_file(&state);
+        curricle_ok(&[&["sample", &run, "--steps", "0..2", "--out", &out][..], options].concat());
+        let after = fs::read_to_string(&out).unwrap();
+        let added = after.strip_prefix(&format!("{text}\n")).unwrap_or_else(|| panic!("{after}"));
+        assert_eq!(added.lines().filter(|line| line.starts_with("{\"annotations\"")).count(), 2);
+    }
+}
+
+#[test]
 fn a_standard_output_that_takes_nothing_is_an_error_and_no_panic() {
     let corpus = Corpus::new(200);
     let run = corpus.run_file(RUN).display().to_string();
@@ -115,6 +130,11 @@ fn the_demo_replaces_nothing_that_no_demo_made() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("no demo made it"));
     assert!(corpus.path("here/corpus/precious").exists());
+    // Files are no less precious than folders.
+    fs::rename(corpus.path("here/corpus"), corpus.path("elsewhere")).unwrap();
+    fs::write(corpus.path("here/report.md"), "mine").unwrap();
+    assert!(!curricle(&["demo", "--dir", &here]).status.success());
+    assert_eq!(fs::read_to_string(corpus.path("here/report.md")).unwrap(), "mine");
 }
 
 #[test]
