@@ -24,3 +24,4 @@ mod examples;
 mod tidy;
 /// Files of others: what they write is read here, what is written here is read by them.
 mod formats;
+mod deepspeed;

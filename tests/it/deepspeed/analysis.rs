@@ -1,0 +1,1 @@
+//! Metrics, their kinds, and work split over machines.

@@ -1,0 +1,1 @@
+//! DeepSpeed itself, on request.

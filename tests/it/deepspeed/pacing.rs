@@ -1,0 +1,1 @@
+//! Difficulties by step.

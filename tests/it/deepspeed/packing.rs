@@ -1,0 +1,1 @@
+//! Batches under a budget of tokens.

@@ -1,0 +1,1 @@
+//! Which samples are eligible, and how often they come.
