@@ -3,6 +3,7 @@
 mod analyze;
 mod build;
 mod chart;
+mod convert;
 mod dataset_options;
 mod history;
 mod demo;
@@ -39,6 +40,7 @@ enum Verb {
     Simulate(simulate::Args),
     Sample(sample::Args),
     Build(build::Args),
+    ConvertDeepspeed(convert::Args),
     Demo(demo::Args),
 }
 
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
         Verb::Build(args) => build::run(args),
+        Verb::ConvertDeepspeed(args) => convert::run(args),
         Verb::Demo(args) => demo::run(args),
     };
     match done {
