@@ -4,7 +4,7 @@ use super::{
     draft::{Curve, Draft, Ltd, Pacing},
     json::Value,
     keys,
-    notes::{Block, Fate, Notes},
+    notes::{Block, Fate, LARGEST, Notes},
     schedule,
 };
 
@@ -86,7 +86,7 @@ fn pacing(block: &Block<'_>, name: &str, notes: &mut Notes) -> Option<Pacing> {
     for key in ["require_steps", "seq_per_step"].iter().filter(|key| !config.has(key)) {
         config.missing(notes, key, "give a number, at least 1");
     }
-    let steps = config.whole(notes, "require_steps", 1, u64::MAX);
+    let steps = config.whole(notes, "require_steps", 1, LARGEST);
     let quantum = config.count(notes, "seq_per_step");
     let (min, max, quantum) = (min?, max?, quantum?);
     let pacing = schedule::key_of(name);

@@ -82,7 +82,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
         world_size: args.world_size,
         mean_length: args.dataset.as_deref().map(|path| mean_length(path, args.sequence_length)).transpose()?.flatten(),
     };
-    let (text, notes) = translate(&input, &name, &options);
+    let file_name = args.config.file_name().unwrap_or_default().to_string_lossy();
+    let (text, notes) = translate(&input, &file_name, &options);
     if args.json {
         terminal::print_json(&json!({
             "config": name,
@@ -115,11 +116,11 @@ pub(crate) fn run(args: Args) -> Result<()> {
     if !args.json {
         match out {
             Some(out) => {
-                report(&mut io::stdout().lock(), &name, &notes)?;
+                report(&mut io::stdout().lock(), &notes)?;
                 eprintln!("wrote {} ({} bytes)", out.display(), text.len());
             }
             None => {
-                report(&mut io::stderr().lock(), &name, &notes)?;
+                report(&mut io::stderr().lock(), &notes)?;
                 io::stdout().lock().write_all(text.as_bytes())?;
             }
         }
@@ -162,7 +163,7 @@ fn words(fate: &Fate) -> (&'static str, &str) {
 }
 
 /// Says what became of every key.
-fn report(out: &mut impl Write, name: &str, notes: &Notes) -> io::Result<()> {
+fn report(out: &mut impl Write, notes: &Notes) -> io::Result<()> {
     let headings = [("translated", "translated"), ("not-needed", "not needed"), ("model", "the model's, not the data's")];
     for (fate, heading) in headings {
         let notes: Vec<_> = notes.keys.iter().filter(|note| words(&note.fate).0 == fate).collect();
@@ -171,7 +172,7 @@ fn report(out: &mut impl Write, name: &str, notes: &Notes) -> io::Result<()> {
         }
         writeln!(out, "{heading}:")?;
         for note in notes {
-            writeln!(out, "  {name}:{}: {}: {}", note.line, note.path, words(&note.fate).1)?;
+            writeln!(out, "  line {}, {}: {}", note.line, note.path, words(&note.fate).1)?;
         }
     }
     let left: Vec<&str> = notes.keys.iter().filter(|note| note.fate == Fate::Deepspeed).map(|note| note.path.as_str()).collect();

@@ -2,6 +2,9 @@
 
 use super::json::{Member, Node, Value};
 
+/// The largest whole number that a run file can hold.
+pub(super) const LARGEST: u64 = i64::MAX as u64;
+
 /// Something that cannot be translated, or that DeepSpeed would have ignored in silence.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Problem {
@@ -182,7 +185,7 @@ impl<'a> Block<'a> {
         };
         let number = number.filter(|n| (least..=most).contains(n));
         if number.is_none() {
-            let expected = if most == u64::MAX {
+            let expected = if most == LARGEST {
                 format!("a whole number, at least {least}")
             } else {
                 format!("a whole number from {least} to {most}")

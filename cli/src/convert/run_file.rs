@@ -29,7 +29,7 @@ pub(super) fn write(draft: &Draft, name: &str, options: &Options, notes: &mut No
     dataset(&mut file, options, notes);
     batch(&mut file, draft, options);
     if let Some(tokens) = &draft.tokens {
-        budget(&mut file, tokens);
+        budget(&mut file, tokens, !draft.pacings.is_empty());
     }
     if let Some(ltd) = &draft.ltd {
         file.blank();
@@ -133,8 +133,13 @@ fn shorten(file: &mut File, cut: &Cut, options: &Options) {
     file.entry("reshape", format!("{{ pacing = {name}, plus = {plus}, keep = {} }}", quoted(keep)));
 }
 
-fn budget(file: &mut File, tokens: &Tokens) {
+fn budget(file: &mut File, tokens: &Tokens, with_curriculum: bool) {
     file.blank();
+    if with_curriculum {
+        file.comment(
+            "DeepSpeed cannot have a curriculum and a budget at once. Here what the policy draws is what micro-batches are made of.",
+        );
+    }
     if tokens.packs > 1 {
         file.comment(&format!(
             "In DeepSpeed a forward pass takes {n} packs, each within its own max_tokens. Here they share one budget, {n} times as large, and the \

@@ -2,7 +2,7 @@
 
 use super::{
     draft::{Curve, Pacing},
-    notes::{Block, Notes},
+    notes::{Block, LARGEST, Notes},
 };
 
 const TYPES: [&str; 4] = ["fixed_linear", "fixed_root", "fixed_discrete", "custom"];
@@ -71,7 +71,7 @@ fn power(
     for key in required.iter().filter(|key| !config.has(key)) {
         config.missing(notes, key, "give a number greater than 0");
     }
-    let steps = config.whole(notes, "total_curriculum_step", 1, u64::MAX);
+    let steps = config.whole(notes, "total_curriculum_step", 1, LARGEST);
     let quantum = positive(config, "difficulty_step", notes);
     let degree = positive(config, "root_degree", notes);
     unread(config, &["difficulty", "max_step"], notes);

@@ -6,7 +6,7 @@ use super::{
     json,
     keys::{self, is_on},
     ltd,
-    notes::{Block, Notes},
+    notes::{Block, LARGEST, Notes},
     run_file, sizes, tokens,
 };
 
@@ -53,7 +53,7 @@ fn convert(root: &Block<'_>, options: &Options, notes: &mut Notes) -> Draft {
     let ltd_block = routing.as_ref().and_then(|block| block.block("random_ltd"));
     let plus = ltd::plus(ltd_block.clone());
     if let Some(efficiency) = &efficiency {
-        draft.seed = efficiency.whole(notes, "seed", 0, u64::MAX >> 1).unwrap_or(DEFAULT_SEED);
+        draft.seed = efficiency.whole(notes, "seed", 0, LARGEST).unwrap_or(DEFAULT_SEED);
         efficiency.became(notes, "seed", "seed");
     }
     for parent in [&efficiency, &sampling, &routing].into_iter().flatten() {
@@ -86,7 +86,7 @@ fn convert(root: &Block<'_>, options: &Options, notes: &mut Notes) -> Draft {
                 off(sampling, "dynamic_batching", notes);
             }
         }
-        draft.epochs = sampling.whole(notes, "num_epochs", 1, u64::MAX >> 1).or(epochs_by_default);
+        draft.epochs = sampling.whole(notes, "num_epochs", 1, LARGEST).or(epochs_by_default);
         sampling.became(notes, "num_epochs", "epochs: exactly so many, where DeepSpeed draws a micro-batch more");
         sampling.not_needed(notes, &["num_workers"], "batches are made ahead by one thread, `prefetch` of them; no result depends on it");
         sampling.not_needed(notes, &["pin_memory"], "where the tokens go is the trainer's");
@@ -114,8 +114,10 @@ fn convert(root: &Block<'_>, options: &Options, notes: &mut Notes) -> Draft {
     draft
 }
 
+/// Notes a block that is not in force; where its switch is missing or no switch, that was told.
 fn off(parent: &Block<'_>, key: &str, notes: &mut Notes) {
-    parent.not_needed(notes, &[key], "its `enabled` is false");
+    let why = if parent.block(key).is_some_and(|block| block.members().is_empty()) { "it is empty" } else { "its `enabled` is false" };
+    parent.not_needed(notes, &[key], why);
 }
 
 fn drop_last(root: &Block<'_>, packs: bool, draft: &mut Draft, notes: &mut Notes) {
