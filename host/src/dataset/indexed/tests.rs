@@ -123,7 +123,7 @@ fn four_byte_elements_of_code_7_are_ids_only_if_they_look_like_ids() {
     assert_eq!(
         floats.error(),
         "dataset `p.idx`: type code 7 is ambiguous: the `.bin` tells nothing about which of `uint32` (DeepSpeed from 0.13.3), `float32` \
-         (Megatron-LM) it is; say which with the token type"
+         (Megatron-LM) it is; say which: `token-type` in a run file, `--token-type` on the command line"
     );
     assert_eq!(IndexedFile::open_as(floats.prefix(), ElementType::F32).unwrap().element_type(), ElementType::F32);
     assert_eq!(
