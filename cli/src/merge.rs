@@ -58,8 +58,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let pairs: Vec<IndexedFile> = args.pairs.iter().map(|path| open(path, args.token_type)).collect::<curricle::Result<_>>()?;
     let first = pairs.first().context("a pair is needed")?;
     let element = first.element_type();
-    for (pair, path) in pairs.iter().zip(&args.pairs).filter(|(pair, _)| pair.element_type() != element) {
-        let problem = format!("its elements are `{}`, and those of `{}` are `{element}`", pair.element_type(), shown(&args.pairs));
+    if let Some((pair, path)) = pairs.iter().zip(&args.pairs).find(|(pair, _)| pair.element_type() != element) {
+        let shown = args.pairs.first().map_or(Path::new(""), PathBuf::as_path).display();
+        let problem = format!("its elements are `{}`, and those of `{shown}` are `{element}`", pair.element_type());
         return Err(Error::Dataset { path: path.clone(), problem, remedy: "join pairs of one type".into() }.into());
     }
     for extension in ["bin", "idx"] {
@@ -114,10 +115,6 @@ fn open(path: &Path, element: Option<ElementType>) -> curricle::Result<IndexedFi
         Some(element) => IndexedFile::open_as(prefix, element),
         None => IndexedFile::open(prefix),
     }
-}
-
-fn shown(pairs: &[PathBuf]) -> std::path::Display<'_> {
-    pairs.first().map_or(Path::new(""), PathBuf::as_path).display()
 }
 
 /// `path` with `.extension` appended, whatever dots are in it.
