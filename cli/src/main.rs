@@ -3,11 +3,13 @@
 mod analyze;
 mod build;
 mod chart;
+mod columns;
 mod dataset_options;
 mod history;
 mod demo;
 mod import;
 mod info;
+mod merge;
 mod run_options;
 mod sample;
 mod simulate;
@@ -34,8 +36,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Import(import::Args),
+    Merge(merge::Args),
     Info(info::Args),
     Analyze(analyze::Args),
+    Columns(columns::Args),
     Simulate(simulate::Args),
     Sample(sample::Args),
     Build(build::Args),
@@ -51,8 +55,10 @@ fn main() -> ExitCode {
     terminal::catch_interrupts();
     let done = match cli.verb {
         Verb::Import(args) => import::run(args),
+        Verb::Merge(args) => merge::run(args),
         Verb::Info(args) => info::run(args),
         Verb::Analyze(args) => analyze::run(args),
+        Verb::Columns(args) => columns::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
         Verb::Build(args) => build::run(args),
