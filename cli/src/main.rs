@@ -4,6 +4,7 @@ mod analyze;
 mod build;
 mod chart;
 mod columns;
+mod convert;
 mod dataset_options;
 mod history;
 mod demo;
@@ -43,6 +44,7 @@ enum Verb {
     Simulate(simulate::Args),
     Sample(sample::Args),
     Build(build::Args),
+    ConvertDeepspeed(convert::Args),
     Demo(demo::Args),
 }
 
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
         Verb::Build(args) => build::run(args),
+        Verb::ConvertDeepspeed(args) => convert::run(args),
         Verb::Demo(args) => demo::run(args),
     };
     match done {
