@@ -179,11 +179,11 @@ fn jobs(args: &Args) -> Result<Vec<Job>> {
     Ok(jobs)
 }
 
-pub(crate) fn is_column_name(name: &str) -> bool {
+fn is_column_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && !name.ends_with(".totals") && !name.contains(['/', '\\'])
 }
 
-pub(crate) fn bad(option: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Error {
+fn bad(option: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Error {
     Error::Config { place: format!("`{option}`"), problem: problem.into(), remedy: remedy.into() }
 }
 

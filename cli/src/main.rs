@@ -10,7 +10,7 @@ mod history;
 mod demo;
 mod import;
 mod info;
-mod merge;
+mod join;
 mod run_options;
 mod sample;
 mod simulate;
@@ -37,7 +37,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Import(import::Args),
-    Merge(merge::Args),
+    Join(join::Args),
     Info(info::Args),
     Analyze(analyze::Args),
     Columns(columns::Args),
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     terminal::catch_interrupts();
     let done = match cli.verb {
         Verb::Import(args) => import::run(args),
-        Verb::Merge(args) => merge::run(args),
+        Verb::Join(args) => join::run(args),
         Verb::Info(args) => info::run(args),
         Verb::Analyze(args) => analyze::run(args),
         Verb::Columns(args) => columns::run(args),

@@ -69,7 +69,7 @@ fn pairs_of_both_builders_in_every_type_are_read_and_written_alike_to_the_byte()
 }
 
 #[test]
-fn a_merged_pair_has_the_bounds_of_its_documents_once() {
+fn a_joined_pair_has_the_bounds_of_its_documents_once() {
     let folder = tempfile::tempdir().unwrap();
     let theirs = IndexedFile::open(golden("indexed/merged")).unwrap();
     assert_eq!(documents(&theirs), [0, 2, 4, 6, 8, 8]);
@@ -192,7 +192,7 @@ fn pairs_larger_than_the_memory_allowed_are_joined() {
         write_index(path(name), TokenType::U16, Magic::MMap, [Ok(1 << 20), Ok(TOKENS - (1 << 20))]).unwrap();
     }
     // Allocations and stacks of 24 MiB in all; mapped files are no part of it.
-    let script = "ulimit -d 24576 && exec \"$CURRICLE\" merge \"$@\"";
+    let script = "ulimit -d 24576 && exec \"$CURRICLE\" join \"$@\"";
     let output = Command::new("sh")
         .args(["-c", script, "sh", &path("a"), &path("b"), &path("c"), "--out", &path("all"), "--json"])
         .env("CURRICLE", command().get_program())
@@ -205,17 +205,17 @@ fn pairs_larger_than_the_memory_allowed_are_joined() {
 }
 
 #[test]
-fn merge_rewrites_a_pair_for_another_reader_and_refuses_what_does_not_fit() {
+fn joining_rewrites_a_pair_for_another_reader_and_refuses_what_does_not_fit() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let [mmap, lazy] = ["mmap", "lazy"].map(|kind| golden(&format!("indexed/{kind}-uint16")).display().to_string());
-    curricle_ok(&["merge", &mmap, "--out", &path("old"), "--dialect", "megatron"]);
+    curricle_ok(&["join", &mmap, "--out", &path("old"), "--dialect", "megatron"]);
     assert_eq!(fs::read(path("old.idx")).unwrap()[17], 8);
-    curricle_ok(&["merge", &path("old"), "--out", &path("new"), "--dialect", "deepspeed", "--index", "tntidx"]);
+    curricle_ok(&["join", &path("old"), "--out", &path("new"), "--dialect", "deepspeed", "--index", "tntidx"]);
     assert_eq!(fs::read(path("new.idx")).unwrap(), fs::read(format!("{lazy}.idx")).unwrap());
 
     let refused = |args: &[&str]| {
-        let output = curricle(&[&["merge"], args, &["--out", &path("old")]].concat());
+        let output = curricle(&[&["join"], args, &["--out", &path("old")]].concat());
         (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap().replace(&path(""), ""))
     };
     let (code, message) = refused(&[&mmap]);
@@ -226,7 +226,7 @@ fn merge_rewrites_a_pair_for_another_reader_and_refuses_what_does_not_fit() {
     assert_eq!(code, 3);
     assert!(message.contains("its elements are `int32`, and those of `") && message.contains("join pairs of one type"), "{message}");
     // A pair may even be replaced by what it is a part of.
-    curricle_ok(&["merge", &path("old"), &path("old"), "--out", &path("old"), "--force"]);
+    curricle_ok(&["join", &path("old"), &path("old"), "--out", &path("old"), "--force"]);
     assert_eq!(documents(&IndexedFile::open(path("old")).unwrap()), [0, 2, 4, 6, 8]);
     // Elements that only the caller can name.
     let mut writer = IndexedWriter::create(path("loss"), ElementType::F32, Dialect::Megatron).unwrap();
@@ -234,7 +234,7 @@ fn merge_rewrites_a_pair_for_another_reader_and_refuses_what_does_not_fit() {
     writer.finish().unwrap();
     let (code, message) = refused(&["--force", &path("loss")]);
     assert!(code == 3 && message.contains("`float32` (Megatron-LM) it is; say which"), "{message}");
-    curricle_ok(&["merge", &path("loss"), "--out", &path("both"), "--token-type", "float32", "--dialect", "megatron"]);
+    curricle_ok(&["join", &path("loss"), "--out", &path("both"), "--token-type", "float32", "--dialect", "megatron"]);
     assert_eq!(fs::read(path("both.idx")).unwrap(), fs::read(path("loss.idx")).unwrap());
 }
 

@@ -1,4 +1,4 @@
-//! `curricle merge`: one `.bin`/`.idx` pair of several.
+//! `curricle join`: one `.bin`/`.idx` pair of several.
 
 use std::path::{Path, PathBuf};
 
@@ -19,8 +19,8 @@ use crate::terminal;
 /// A single pair is rewritten, which changes its dialect or its kind of index.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  curricle merge part-0 part-1 part-2 --out all                # makes all.bin and all.idx
-  curricle merge old --out renumbered --dialect deepspeed      # the same items, for DeepSpeed from 0.13.3 on")]
+  curricle join part-0 part-1 part-2 --out all                 # makes all.bin and all.idx
+  curricle join old --out renumbered --dialect deepspeed       # the same items, for DeepSpeed from 0.13.3 on")]
 pub(crate) struct Args {
     /// Pairs to join.
     #[arg(value_name = "PAIR", required = true)]
@@ -77,12 +77,12 @@ pub(crate) fn run(args: Args) -> Result<()> {
     };
     let mut writer = IndexedWriter::create(&args.out, element, PairFormat { magic, dialect: args.dialect })?;
     let bytes = pairs.iter().map(|pair| pair.n_elements().saturating_mul(element.width())).fold(0, u64::saturating_add);
-    let bar = terminal::progress(bytes, "bytes", "merging");
+    let bar = terminal::progress(bytes, "bytes", "joining");
     let progress = |done| {
         bar.set_position(done);
         match terminal::interrupted() {
             false => Ok(()),
-            true => Err(Error::Interrupted { doing: "merging".into(), remedy: "nothing was written; run the same command again".into() }),
+            true => Err(Error::Interrupted { doing: "joining".into(), remedy: "nothing was written; run the same command again".into() }),
         }
     };
     let done = pairs.iter().try_for_each(|pair| writer.append(pair, &progress)).and_then(|()| writer.finish());
@@ -101,7 +101,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         }));
     }
     terminal::say(format_args!(
-        "merged {} pairs into `{}`: {} items with {} elements of `{element}`",
+        "joined {} pairs into `{}`: {} items with {} elements of `{element}`",
         pairs.len(),
         args.out.display(),
         made.len(),
