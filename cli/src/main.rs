@@ -3,12 +3,14 @@
 mod analyze;
 mod build;
 mod chart;
+mod columns;
 mod convert;
 mod dataset_options;
 mod history;
 mod demo;
 mod import;
 mod info;
+mod join;
 mod run_options;
 mod sample;
 mod simulate;
@@ -35,8 +37,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Import(import::Args),
+    Join(join::Args),
     Info(info::Args),
     Analyze(analyze::Args),
+    Columns(columns::Args),
     Simulate(simulate::Args),
     Sample(sample::Args),
     Build(build::Args),
@@ -53,8 +57,10 @@ fn main() -> ExitCode {
     terminal::catch_interrupts();
     let done = match cli.verb {
         Verb::Import(args) => import::run(args),
+        Verb::Join(args) => join::run(args),
         Verb::Info(args) => info::run(args),
         Verb::Analyze(args) => analyze::run(args),
+        Verb::Columns(args) => columns::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
         Verb::Build(args) => build::run(args),
