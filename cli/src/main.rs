@@ -8,9 +8,12 @@ mod history;
 mod demo;
 mod import;
 mod info;
+mod merge;
+mod metric_options;
 mod run_options;
 mod sample;
 mod simulate;
+mod summary;
 mod terminal;
 
 use std::process::ExitCode;
@@ -36,6 +39,7 @@ enum Verb {
     Import(import::Args),
     Info(info::Args),
     Analyze(analyze::Args),
+    Merge(merge::Args),
     Simulate(simulate::Args),
     Sample(sample::Args),
     Build(build::Args),
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Verb::Import(args) => import::run(args),
         Verb::Info(args) => info::run(args),
         Verb::Analyze(args) => analyze::run(args),
+        Verb::Merge(args) => merge::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
         Verb::Build(args) => build::run(args),

@@ -21,7 +21,7 @@ fn metric(name: &str, config: Value) -> MetricPlugin {
 }
 
 fn make(dataset: &Dataset, name: &str, target: &Path, threads: usize) -> Column {
-    analyze(dataset, &metric(name, json!({})), target, &Options { threads, ..Options::default() }).unwrap().column
+    analyze(dataset, &metric(name, json!({})), target, &Options { threads, ..Options::default() }).unwrap().column().unwrap().clone()
 }
 
 /// 12 000 documents, the long ones together: 6 MB in several blocks, one of them of several chunks.
