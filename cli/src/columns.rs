@@ -10,7 +10,7 @@ use curricle::{
 };
 use serde_json::json;
 
-use crate::{dataset_options::DatasetOptions, terminal};
+use crate::{dataset_options::DatasetOptions, metric_options, terminal};
 
 /// Takes columns to DeepSpeed's analysis files and from them.
 #[derive(Debug, clap::Args)]
@@ -139,9 +139,9 @@ fn import(args: &Import) -> Result<()> {
     let dataset = args.options.open(&args.dataset)?;
     let own_name = || args.folder.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = args.name.clone().or_else(|| args.metric.clone()).or_else(own_name).unwrap_or_default();
-    if !crate::analyze::is_column_name(&name) {
+    if !metric_options::is_column_name(&name) {
         let problem = format!("`{name}` cannot name a column");
-        return Err(crate::analyze::bad("--name", problem, "give a name without slashes and a dot at the start").into());
+        return Err(metric_options::bad("--name", problem, "give a name without slashes and a dot at the start").into());
     }
     let target = args.out.clone().unwrap_or_else(|| dataset.columns_dir()).join(format!("{name}.arrow"));
     let bar = terminal::progress(0, "samples", "importing");
