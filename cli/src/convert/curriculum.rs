@@ -1,7 +1,7 @@
 //! `curriculum_learning`: the metrics of the data efficiency library, and the one at the top level that came before it.
 
 use super::{
-    draft::{Cut, Draft, Metric},
+    draft::{Analysis, Cut, Draft, Metric},
     notes::{Block, Notes},
     schedule,
 };
@@ -81,14 +81,16 @@ fn eligible(name: &str, block: &Block<'_>, draft: &mut Draft, notes: &mut Notes)
     for key in PATHS {
         block.became(notes, key, format!("{column}, by `curricle columns import`"));
     }
-    let analysis = paths.into_iter().flatten().next_back().and_then(folder_of);
+    let analysis = paths.into_iter().flatten().next_back().and_then(analysis_of);
     draft.metrics.push(Metric { name: name.to_owned(), of: parts, analysis });
     true
 }
 
-/// The folder of a path, if it has one: `dummy` has none.
-fn folder_of(path: &str) -> Option<String> {
-    path.rsplit_once('/').map(|(folder, _)| folder.to_owned()).filter(|folder| !folder.is_empty())
+/// Where a path of the form `FOLDER/METRIC_index_to_metric` leads; `dummy` leads nowhere.
+fn analysis_of(path: &str) -> Option<Analysis> {
+    let (folder, file) = path.rsplit_once('/')?;
+    let metric = file.split_once("_index_to_").map(|(metric, _)| metric).filter(|metric| folder.rsplit('/').next() != Some(metric));
+    (!folder.is_empty()).then(|| Analysis { folder: folder.to_owned(), metric: metric.map(str::to_owned) })
 }
 
 /// A metric under which every sample is eligible: it shortens samples, or only goes beside the batch.
@@ -162,10 +164,20 @@ mod tests {
     fn percentiles_are_parts_of_the_largest_difficulty() {
         let (draft, problems) = metrics(&metric("rarity", "schedule_based", "percentile", 1, 50));
         assert_eq!(problems, [""; 0]);
-        assert_eq!(draft.metrics, [Metric { name: "rarity".into(), of: Some(50), analysis: Some("/a/rarity".into()) }]);
+        let analysis = Some(Analysis { folder: "/a/rarity".into(), metric: None });
+        assert_eq!(draft.metrics, [Metric { name: "rarity".into(), of: Some(50), analysis }]);
         let (draft, problems) = metrics(&metric("rarity", "schedule_based", "percentile", 0, 50));
         assert_eq!(problems, ["curriculum_metrics.rarity.min_difficulty: found 0"]);
         assert!(draft.metrics.is_empty() && draft.pacings.is_empty());
+    }
+
+    #[test]
+    fn the_paths_of_a_metric_lead_to_its_analysis() {
+        let analysis = |folder: &str, metric: Option<&str>| Some(Analysis { folder: folder.into(), metric: metric.map(String::from) });
+        assert_eq!(analysis_of("/a/seqlen/seqlen_index_to_metric"), analysis("/a/seqlen", None));
+        assert_eq!(analysis_of("old/v2/seqlen_index_to_sample_percentile_merged"), analysis("old/v2", Some("seqlen")));
+        assert_eq!(analysis_of("old/v2/merged"), analysis("old/v2", None));
+        assert_eq!([analysis_of("dummy"), analysis_of("/m_index_to_metric")], [None, None]);
     }
 
     #[test]

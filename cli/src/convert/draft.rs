@@ -36,8 +36,15 @@ pub(super) struct Metric {
     pub(super) name: String,
     /// Parts that the ascending order is cut into; `None` for difficulties that are values.
     pub(super) of: Option<u64>,
-    /// Folder of DeepSpeed's analysis.
-    pub(super) analysis: Option<String>,
+    pub(super) analysis: Option<Analysis>,
+}
+
+/// Where DeepSpeed's analysis of a metric is.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Analysis {
+    pub(super) folder: String,
+    /// The metric in the names of the files, where it is not that of the folder.
+    pub(super) metric: Option<String>,
 }
 
 /// What shortens samples.

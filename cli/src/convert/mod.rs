@@ -11,6 +11,8 @@ mod tokens;
 mod ltd;
 mod run_file;
 mod translate;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fs,

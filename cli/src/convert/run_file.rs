@@ -202,19 +202,20 @@ fn columns(file: &mut File, draft: &Draft, options: &Options, notes: &mut Notes)
     let dataset = shell(options.dataset.as_deref().unwrap_or(SOME_DATASET));
     let length = options.sequence_length.map(|n| format!(" --sequence-length {n}")).unwrap_or_default();
     file.comment("The columns of the metrics, made once: of DeepSpeed's analysis of the same samples in the same order, or anew.");
-    for metric in &draft.metrics {
-        let anew = format!("curricle analyze {dataset}{length} --metric {}", shell(&format!("{}={}", metric.name, plugin_of(metric))));
-        let command = match &metric.analysis {
-            Some(folder) => {
-                let import =
-                    format!("curricle columns import {} --dataset {dataset}{length} --name {}", shell(folder), shell(&metric.name));
+    for column in &draft.metrics {
+        let anew = format!("curricle analyze {dataset}{length} --metric {}", shell(&format!("{}={}", column.name, plugin_of(column))));
+        let command = match &column.analysis {
+            Some(analysis) => {
+                let metric = analysis.metric.as_ref().map(|metric| format!(" --metric {}", shell(metric))).unwrap_or_default();
+                let folder = shell(&analysis.folder);
+                let import = format!("curricle columns import {folder}{metric} --dataset {dataset}{length} --name {}", shell(&column.name));
                 file.line(&format!("#   {import}"));
                 file.line(&format!("#   {anew}"));
-                format!("make the column `{}`: `{import}`, or anew `{anew}`", metric.name)
+                format!("make the column `{}`: `{import}`, or anew `{anew}`", column.name)
             }
             None => {
                 file.line(&format!("#   {anew}"));
-                format!("make the column `{}`: `{anew}`", metric.name)
+                format!("make the column `{}`: `{anew}`", column.name)
             }
         };
         notes.to_do.push(command);

@@ -9,4 +9,5 @@ mod live;
 mod packing;
 mod pacing;
 mod resume;
+mod parity;
 mod sampling;
