@@ -10,9 +10,12 @@ mod demo;
 mod import;
 mod info;
 mod join;
+mod merge;
+mod metric_options;
 mod run_options;
 mod sample;
 mod simulate;
+mod summary;
 mod terminal;
 
 use std::process::ExitCode;
@@ -40,6 +43,7 @@ enum Verb {
     Info(info::Args),
     Analyze(analyze::Args),
     Columns(columns::Args),
+    Merge(merge::Args),
     Simulate(simulate::Args),
     Sample(sample::Args),
     Build(build::Args),
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
         Verb::Info(args) => info::run(args),
         Verb::Analyze(args) => analyze::run(args),
         Verb::Columns(args) => columns::run(args),
+        Verb::Merge(args) => merge::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
         Verb::Build(args) => build::run(args),
