@@ -8,7 +8,7 @@ use std::{
 };
 
 use curricle::{
-    columns::{Column, ColumnWriter, Provenance, ValueType, Values},
+    columns::{Column, ColumnWriter, Provenance, Totals, ValueType, Values},
     dataset::{Dataset, Dialect, ElementType, IndexedFile, IndexedWriter, TokenType},
     deepspeed::{ExportOptions, ImportOptions, export, import},
 };
@@ -187,11 +187,45 @@ fn the_command_imports_a_metric_next_to_its_dataset_under_any_name() {
     let refused = curricle(&[&args[..], &["--force", "--sequence-length", "100"]].concat());
     let message = String::from_utf8(refused.stderr).unwrap();
     assert!(message.contains("it has 200 values, and dataset"), "{message}");
-    // A metric about the dataset as a whole has no value of a sample.
-    let counts = golden("analysis/counts").display().to_string();
-    let refused = curricle(&["columns", "import", &counts, "--dataset", &path("tokens")]);
-    let message = String::from_utf8(refused.stderr).unwrap();
-    assert!(message.contains("name this folder as the totals of a metric with a value per sample"), "{message}");
+}
+
+#[test]
+fn a_metric_about_the_dataset_as_a_whole_becomes_totals_and_goes_back_the_same_to_the_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let [dataset, counts] = ["tokens", "counts"].map(|name| golden(&format!("analysis/{name}")).display().to_string());
+    let out = path("columns");
+    let args = ["columns", "import", &counts, "--dataset", &dataset, "--out", &out, "--json"];
+    let summary: Value = serde_json::from_str(&curricle_ok(&args)).unwrap();
+    assert_eq!(summary["totals"], 300);
+    let totals = Totals::open(path("columns/counts.totals.arrow")).unwrap();
+    let expected: Vec<f64> = json("analysis/analysis.json")["counts"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
+    assert_eq!(totals.values(), expected);
+    assert_eq!(totals.provenance().dataset, Dataset::open(golden("analysis/tokens")).unwrap().fingerprint().to_string());
+    // What `curricle analyze` finds is the same.
+    curricle_ok(&["analyze", &dataset, "--metric", "counts=vocab-frequency", "--out", &path("own")]);
+    for columns in ["columns", "own"] {
+        curricle_ok(&[
+            "columns",
+            "export",
+            &path(&format!("{columns}/counts.totals.arrow")),
+            "--out",
+            &path(&format!("{columns}-analysis")),
+        ]);
+        for extension in ["bin", "idx"] {
+            let made = fs::read(path(&format!("{columns}-analysis/counts/counts_metric_value.{extension}"))).unwrap();
+            assert_eq!(made, fs::read(golden(&format!("analysis/counts/counts_metric_value.{extension}"))).unwrap());
+        }
+    }
+    // Neither is written over, nor taken for values of samples.
+    assert_eq!(curricle(&args).status.code(), Some(3));
+    curricle_ok(&[&args[..], &["--force"]].concat());
+    let dataset = Dataset::open(golden("analysis/tokens")).unwrap();
+    let error = import(Path::new(&counts), &dataset, &folder.path().join("x.arrow"), &ImportOptions::default()).unwrap_err().to_string();
+    assert!(
+        error.contains("its metric is about the dataset as a whole: import totals, or name this folder as those of a metric"),
+        "{error}"
+    );
 }
 
 #[test]
