@@ -47,6 +47,7 @@ pub mod dataset;
 pub mod columns;
 pub mod streams;
 pub mod pacing;
+pub mod packing;
 pub mod plugin;
 pub mod analysis;
 pub mod batch;
@@ -57,7 +58,7 @@ pub use crate::{
     fault::{Fault, FaultKind},
     hex::hex,
     sampler::{
-        BatchConfig, DatasetConfig, Identity, Layout, PacingConfig, Planned, Planner, PluginConfig, Run, RunConfig, STATE_VERSION, Sampler,
-        SamplerState,
+        BatchConfig, DatasetConfig, Identity, Layout, PacingConfig, PackerConfig, Planned, Planner, PluginConfig, Run, RunConfig,
+        STATE_VERSION, Sampler, SamplerState,
     },
 };

@@ -38,6 +38,7 @@ fn arrows_between_the_hosts_folders_point_one_way() {
         ("dataset", &["columns", "streams", "analysis", "plugin", "batch", "sampler"][..]),
         ("columns", &["streams", "analysis", "plugin", "batch", "sampler"]),
         ("streams", &["analysis", "plugin", "batch", "sampler"]),
+        ("packing", &["dataset", "columns", "streams", "analysis", "plugin", "batch", "sampler"]),
         ("plugin", &["dataset", "analysis", "sampler"]),
         ("batch", &["analysis", "plugin", "sampler"]),
         ("analysis", &["batch", "sampler", "streams"]),

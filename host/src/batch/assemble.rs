@@ -9,6 +9,7 @@ use crate::{
     Error, Result,
     columns::Column,
     dataset::{Dataset, Tokens, first_outside, prefetch},
+    packing::BinPacker,
 };
 
 /// How the tokens of a micro-batch lie in memory.
@@ -45,11 +46,18 @@ pub enum Overlong {
 
 /// Arranges samples into rows.
 pub trait Pack: Send {
-    /// Row of each sample, numbered from 0 without gaps, given its length (1 to `capacity` tokens); no row holds more than `capacity`.
+    /// Row of each sample, numbered from 0 without gaps, given its length (1 to `capacity` tokens); no row holds more than `capacity` tokens or
+    /// more than `max_samples` samples.
     ///
     /// # Errors
     /// What the packer's plugin fails with.
-    fn pack(&mut self, lengths: &[u32], capacity: u32) -> Result<Vec<u32>>;
+    fn pack(&mut self, lengths: &[u32], capacity: u32, max_samples: Option<u32>) -> Result<Vec<u32>>;
+}
+
+impl Pack for BinPacker {
+    fn pack(&mut self, lengths: &[u32], capacity: u32, max_samples: Option<u32>) -> Result<Vec<u32>> {
+        BinPacker::pack(*self, lengths, capacity, max_samples)
+    }
 }
 
 /// Assembles the micro-batches of one rank.
@@ -179,9 +187,9 @@ impl Assembler {
                     return Err(Error::data(format!("sample {id} has no tokens to put in a row"), "remove it from the dataset"));
                 }
                 let packer = self.packer.as_mut().ok_or_else(|| {
-                    Error::config("batch.packer", "layout `rows` needs a packer", "name one, such as `packer = { plugin = \"first-fit\" }`")
+                    Error::config("batch.packer", "layout `rows` needs a packer", "name one, such as `packer = \"best-fit-decreasing\"`")
                 })?;
-                let rows = packer.pack(lengths, length)?;
+                let rows = packer.pack(lengths, length, None)?;
                 let n_rows = rows.iter().max().map_or(0, |last| *last as usize + 1);
                 let mut used = vec![0u64; n_rows];
                 let starts = rows

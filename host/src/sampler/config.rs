@@ -8,6 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
+use super::packer_config::PackerConfig;
 use crate::{Error, Result, atomic, batch::Overlong, dataset::TokenType, plugin::Limits};
 
 /// A run file, parsed and not yet checked against the data. Paths in it are relative to [`RunConfig::folder`].
@@ -106,8 +107,8 @@ pub struct BatchConfig {
     pub row_length: Option<u32>,
     /// `rows` only: the packer that puts samples into rows.
     #[serde(default)]
-    pub packer: Option<PluginConfig>,
-    /// What happens to a sample longer than its row.
+    pub packer: Option<PackerConfig>,
+    /// What happens to a sample longer than its row, or than a micro-batch under a budget of tokens.
     #[serde(default)]
     pub overlong: Overlong,
     /// Columns whose values come with each batch.

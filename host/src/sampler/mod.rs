@@ -1,6 +1,8 @@
 //! What does the trainer hold? The run file, the step loop, the state.
 
 mod config;
+mod packer_config;
+mod packers;
 mod run;
 mod planner;
 mod prefetch;
@@ -10,6 +12,7 @@ use std::sync::Arc;
 
 pub use self::{
     config::{BatchConfig, DatasetConfig, Layout, PacingConfig, PluginConfig, RunConfig},
+    packer_config::PackerConfig,
     planner::{Planned, Planner},
     run::Run,
     state::{Identity, STATE_VERSION, SamplerState},

@@ -6,16 +6,17 @@ use serde_json::json;
 
 use super::{
     config::{Layout, PacingConfig, PluginConfig, RunConfig},
+    packers::PackerSource,
     state::Identity,
 };
 use crate::{
     Error, Result,
-    batch::{Arrangement, Assembler, Pack, Pool, Shape},
+    batch::{Arrangement, Assembler, Pool, Shape},
     columns::{Column, Columns},
     dataset::{self, Dataset, View},
     hex,
     pacing::{Curve, Pacing},
-    plugin::{self, PacingPlugin, Packer, PackerPlugin, PolicyPlugin},
+    plugin::{self, PacingPlugin, PolicyPlugin},
 };
 
 /// A run that is ready to start: everything opened, checked and compiled, nothing drawn yet.
@@ -28,7 +29,7 @@ pub struct Run {
     pub(crate) pacings: BTreeMap<String, Source>,
     pub(crate) identity: Identity,
     arrangement: Arrangement,
-    packer: Option<PackerPlugin>,
+    packer: Option<PackerSource>,
     values: Vec<Column>,
 }
 
@@ -74,7 +75,7 @@ impl Run {
         let values = batch.values.iter().map(|name| columns.get(name).cloned()).collect::<Result<_>>()?;
 
         let policy = load(&config, &config.policy, "policy", PolicyPlugin::load)?;
-        let packer = batch.packer.as_ref().map(|p| load(&config, p, "batch.packer", PackerPlugin::load)).transpose()?;
+        let packer = batch.packer.as_ref().map(|p| PackerSource::open(&config, p, "batch.packer")).transpose()?;
         let mut pacings = BTreeMap::new();
         for (name, pacing) in &config.pacing {
             pacings.insert(name.clone(), open_pacing(&config, name, pacing)?);
@@ -138,10 +139,7 @@ impl Run {
 
     /// What assembles this rank's batches.
     pub(crate) fn assembler(&self) -> Result<Assembler> {
-        let packer = match &self.packer {
-            Some(plugin) => Some(Box::new(PackWithPlugin(plugin.instantiate()?)) as Box<dyn Pack>),
-            None => None,
-        };
+        let packer = self.packer.as_ref().map(PackerSource::start).transpose()?;
         Ok(Assembler {
             dataset: self.dataset.clone(),
             shape: self.shape,
@@ -175,16 +173,8 @@ impl Run {
 
 type PacingFunction = Box<dyn FnMut(u64) -> Result<f64> + Send>;
 
-struct PackWithPlugin(Packer);
-
-impl Pack for PackWithPlugin {
-    fn pack(&mut self, lengths: &[u32], capacity: u32) -> Result<Vec<u32>> {
-        self.0.pack(lengths, capacity, None)
-    }
-}
-
 /// Finds a plugin, checks its digest and loads it.
-fn load<P>(
+pub(super) fn load<P>(
     config: &RunConfig,
     plugin: &PluginConfig,
     place: &str,
@@ -297,7 +287,7 @@ fn arrangement(config: &RunConfig) -> Result<Arrangement> {
                 return Err(Error::config(
                     config.place("batch.layout"),
                     "`layout = \"rows\"` needs `row-length` and `packer` in [batch]",
-                    "add them, such as `row-length = 2048` and `packer = { plugin = \"first-fit\" }`",
+                    "add them, such as `row-length = 2048` and `packer = \"best-fit-decreasing\"`",
                 ));
             }
         },
