@@ -32,7 +32,9 @@ impl Packer for BestFitDecreasing {
     fn pack(&mut self, lengths: &[u32], capacity: u32, max_samples: Option<u32>) -> Result<Vec<u32>> {
         best_fit::best_fit_decreasing(lengths, capacity, max_samples).ok_or_else(|| {
             let length = lengths.iter().find(|length| **length > capacity).copied().unwrap_or_default();
-            Error::data(format!("a sample of {length} tokens does not fit into a row of {capacity}; truncate samples or raise the capacity"))
+            Error::data(format!(
+                "a sample of {length} tokens does not fit into a row of {capacity}; truncate samples or raise the capacity"
+            ))
         })
     }
 }

@@ -39,7 +39,9 @@ impl Packer for FirstFit {
         }
         first_fit::first_fit(lengths, order, capacity, max_samples).ok_or_else(|| {
             let length = lengths.iter().find(|length| **length > capacity).copied().unwrap_or_default();
-            Error::data(format!("a sample of {length} tokens does not fit into a row of {capacity}; truncate samples or raise the capacity"))
+            Error::data(format!(
+                "a sample of {length} tokens does not fit into a row of {capacity}; truncate samples or raise the capacity"
+            ))
         })
     }
 }

@@ -1,1 +1,3 @@
 //! Batches under a budget of tokens.
+
+mod pure;
