@@ -3,6 +3,9 @@
 mod config;
 mod packer_config;
 mod packers;
+mod lengths;
+mod ends;
+mod beside;
 mod run;
 mod planner;
 mod prefetch;
@@ -12,6 +15,7 @@ use std::sync::Arc;
 
 pub use self::{
     config::{BatchConfig, DatasetConfig, Layout, PacingConfig, PluginConfig, RunConfig},
+    lengths::{RandomLtdConfig, ReshapeConfig, TruncateConfig},
     packer_config::PackerConfig,
     planner::{Planned, Planner},
     run::Run,
