@@ -58,7 +58,7 @@ pub use crate::{
     fault::{Fault, FaultKind},
     hex::hex,
     sampler::{
-        BatchConfig, DatasetConfig, Identity, Layout, PacingConfig, PackerConfig, Planned, Planner, PluginConfig, RandomLtdConfig,
-        ReshapeConfig, Run, RunConfig, STATE_VERSION, Sampler, SamplerState, TruncateConfig,
+        BatchConfig, DatasetConfig, Identity, Layout, Neighbours, PacingConfig, PackerConfig, Planned, Planner, PluginConfig,
+        RandomLtdConfig, ReshapeConfig, Run, RunConfig, STATE_VERSION, Sampler, SamplerState, TokensConfig, TruncateConfig,
     },
 };

@@ -56,7 +56,7 @@ fn every_example_run_file_gives_batches_of_this_repositorys_own_text() {
         curricle_ok(&["simulate", &run, "--steps", "20"]);
         n += 1;
     }
-    assert_eq!(n, 5);
+    assert_eq!(n, 6);
 }
 
 #[test]

@@ -71,11 +71,11 @@ impl TokenBudget {
         }
     }
 
-    /// Whether the limits can be met at all. `place` is where they were given.
+    /// Whether the limits can be met at all. `place` says where a key was given.
     ///
     /// # Errors
     /// [`Error::Config`] naming the key: a limit of 0, or `max-samples` below `min-samples`.
-    pub fn check(&self, place: &str) -> Result<()> {
+    pub fn check(&self, place: impl Fn(&str) -> String) -> Result<()> {
         let zero = [
             ("max-tokens", self.max_tokens == 0),
             ("min-samples", self.min_samples == 0),
@@ -83,11 +83,11 @@ impl TokenBudget {
             ("micro-batches", self.micro_batches == 0),
         ];
         if let Some((key, _)) = zero.iter().find(|(_, is_zero)| *is_zero) {
-            return Err(Error::config(place, format!("`{key}` is 0"), "give at least 1"));
+            return Err(Error::config(place(key), format!("`{key}` is 0"), "give at least 1"));
         }
         match self.max_samples {
             Some(max) if max < self.min_samples => Err(Error::config(
-                place,
+                place("max-samples"),
                 format!("`max-samples` {max} is below `min-samples` {}", self.min_samples),
                 "raise the one or lower the other",
             )),
@@ -100,7 +100,7 @@ impl TokenBudget {
     /// # Errors
     /// As [`check`](TokenBudget::check), and [`Error::Data`] for more than 2^32 − 1 lengths.
     pub fn pack(&self, lengths: &[u32]) -> Result<Packed> {
-        self.check("token budget")?;
+        self.check(|_| "token budget".to_owned())?;
         let n = u32::try_from(lengths.len()).map_err(|_| {
             Error::data(format!("{} samples to pack at once, the most are {}", lengths.len(), u32::MAX), "pack them in several parts")
         })?;

@@ -3,6 +3,9 @@
 mod config;
 mod packer_config;
 mod packers;
+mod tokens;
+mod choice;
+mod hand;
 mod lengths;
 mod ends;
 mod beside;
@@ -20,6 +23,7 @@ pub use self::{
     planner::{Planned, Planner},
     run::Run,
     state::{Identity, STATE_VERSION, SamplerState},
+    tokens::{Neighbours, TokensConfig},
 };
 use self::{
     prefetch::{Prefetch, Worker},
