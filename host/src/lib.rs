@@ -11,6 +11,7 @@
 //!
 //! * A [`Dataset`](dataset::Dataset) gives samples of tokens, read in place.
 //! * A [`Column`](columns::Column) holds one value per sample, made by a metric plugin ([`analysis`]).
+//! * A column comes from and goes to the files of DeepSpeed's analyzer, too ([`deepspeed`]).
 //! * A [`Stream`](streams::Stream) is an endless order over the samples that meet conditions on columns: a function, not a table.
 //! * A [policy](plugin::Policy) is called once per global batch and says how many samples to draw from which stream. It sees neither tokens
 //!   nor ranks, so every rank plans the same.
@@ -50,6 +51,7 @@ pub mod pacing;
 pub mod packing;
 pub mod plugin;
 pub mod analysis;
+pub mod deepspeed;
 pub mod batch;
 mod sampler;
 

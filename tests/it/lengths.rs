@@ -137,6 +137,17 @@ fn tokens_that_layers_process_are_counted_as_the_formula_has_it() {
     }
 }
 
+/// Sequences that overlap by a token have one more than layers see.
+#[test]
+fn a_token_that_is_only_predicted_is_not_counted_for_layers() {
+    let corpus = Corpus::new(200);
+    let with_label = run(&corpus, "sequence-length = 17\nstride = 16\n", "", &LTD.replace("layers = 22", "plus = 1\nlayers = 22"));
+    let without = run(&corpus, "sequence-length = 16\n", "", LTD);
+    for (a, b) in batches(&with_label, 8).iter().zip(batches(&without, 8)) {
+        assert_eq!(beside(a), beside(&b));
+    }
+}
+
 #[test]
 fn tokens_that_layers_process_are_exact_for_documents_cut_or_divided() {
     let corpus = Corpus::new(100);

@@ -92,7 +92,7 @@ impl Assembler {
         let dataset = self.dataset.clone();
         let whole = dataset.samples(&ids)?;
         let (ids, samples) = match plan.pieces() {
-            Some(pieces) => pieces.cut(&ids, &whole, truncation),
+            Some(pieces) => pieces.cut(&ids, &whole, truncation)?,
             None => (ids, whole),
         };
         // No piece is longer than what its sample was cut to.

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::Tokens;
+use crate::{Error, Result, dataset::Tokens};
+
+/// Pieces of a micro-batch at most: as a global batch has samples at most. More would be lists that no machine has the memory for.
+const MAX_PIECES: usize = 1 << 24;
 
 /// Into which sequences the samples of a global batch fall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +56,19 @@ impl Pieces {
     }
 
     /// The sequences of these samples, each cut to `longest` tokens before, with the id of its sample.
-    pub(super) fn cut<'s>(self, ids: &[u64], samples: &'s [Tokens<'_>], longest: Option<u32>) -> (Vec<u64>, Vec<Tokens<'s>>) {
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there are more of them than memory should be asked for.
+    pub(super) fn cut<'s>(self, ids: &[u64], samples: &'s [Tokens<'_>], longest: Option<u32>) -> Result<(Vec<u64>, Vec<Tokens<'s>>)> {
         let size = self.length.max(1) as usize;
         let longest = longest.map_or(usize::MAX, |n| n as usize);
+        let n_pieces = samples.iter().fold(0usize, |n, sample| n.saturating_add(sample.len().min(longest).div_ceil(size)));
+        if n_pieces > MAX_PIECES {
+            let problem = format!("a micro-batch falls into {n_pieces} pieces of {size} tokens, at most {MAX_PIECES} are made");
+            return Err(Error::data(problem, "let the pacing function of `reshape` begin higher, or choose a smaller `micro-batch-size`"));
+        }
         let samples = || ids.iter().zip(samples).map(|(&id, sample)| (id, sample, sample.len().min(longest)));
-        match self.keep {
+        Ok(match self.keep {
             Keep::All => samples()
                 .flat_map(|(id, sample, n)| (0..n.div_ceil(size).max(1)).map(move |i| (id, part(sample, i * size, n.min((i + 1) * size)))))
                 .unzip(),
@@ -70,7 +81,7 @@ impl Pieces {
                 let left: usize = samples().filter(|(_, _, n)| *n > size).map(|(_, _, n)| n % size).sum();
                 whole.chain(ends.take(left.div_ceil(size))).unzip()
             }
-        }
+        })
     }
 }
 
@@ -90,7 +101,7 @@ mod tests {
     fn cut(pieces: Pieces, samples: &[Vec<u8>], longest: Option<u32>) -> Vec<(u64, Vec<u8>)> {
         let ids: Vec<u64> = (0..samples.len() as u64).collect();
         let samples: Vec<Tokens<'_>> = samples.iter().map(|s| Tokens::new(TokenType::U8, s.as_slice())).collect();
-        let (ids, pieces) = pieces.cut(&ids, &samples, longest);
+        let (ids, pieces) = pieces.cut(&ids, &samples, longest).unwrap();
         ids.into_iter().zip(pieces.iter().map(|p| p.bytes().to_vec())).collect()
     }
 
@@ -115,6 +126,19 @@ mod tests {
         // Samples that are no longer than a row stay whole.
         assert_eq!(cut(Pieces { length: 9, keep: Keep::Rows }, &samples, None).len(), 4);
         assert_eq!(cut(Pieces { length: 7, keep: Keep::Rows }, &samples, None).len(), 4);
+    }
+
+    #[test]
+    fn more_pieces_than_memory_should_be_asked_for_are_refused() {
+        let bytes = vec![0; 3 << 20];
+        let samples: Vec<Tokens<'_>> = (0..6).map(|_| Tokens::new(TokenType::U8, bytes.as_slice())).collect();
+        let pieces = Pieces { length: 1, keep: Keep::All };
+        assert_eq!(
+            pieces.cut(&[0; 6], &samples, None).unwrap_err().to_string(),
+            "a micro-batch falls into 18874368 pieces of 1 tokens, at most 16777216 are made; let the pacing function of `reshape` begin \
+             higher, or choose a smaller `micro-batch-size`"
+        );
+        assert_eq!(pieces.cut(&[0; 6], &samples, Some(9)).unwrap().0.len(), 54);
     }
 
     proptest! {

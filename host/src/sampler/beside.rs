@@ -42,6 +42,8 @@ struct RandomLtd {
     kept: Paced,
     layers: u64,
     total_layers: u64,
+    /// Tokens of a sequence that no layer sees.
+    plus: u32,
 }
 
 /// What a finished plan comes to.
@@ -118,6 +120,7 @@ impl Beside {
                 kept: Paced::new(run, &ltd.pacing)?,
                 layers: u64::from(ltd.layers),
                 total_layers: u64::from(ltd.total_layers),
+                plus: ltd.plus,
             }),
             None => None,
         };
@@ -152,7 +155,7 @@ impl Beside {
     /// Counts the tokens of a plan and writes those that layers process beside it, `before` of them in the batches before.
     pub(crate) fn count(&mut self, step: u64, plan: &mut Plan, lengths: &mut Lengths, before: Option<u64>) -> Result<Totals> {
         let mut tokens = 0u64;
-        let Some(RandomLtd { kept, layers, total_layers }) = &mut self.random_ltd else {
+        let Some(RandomLtd { kept, layers, total_layers, plus }) = &mut self.random_ltd else {
             lengths.each(plan, |count, n| tokens = tokens.saturating_add(count.saturating_mul(u64::from(n))))?;
             return Ok(Totals { tokens, layer_tokens: None });
         };
@@ -160,6 +163,7 @@ impl Beside {
         let (mut sequences, mut processed) = (0u64, 0u128);
         let pieces = plan.pieces();
         let mut sequence = |count: u64, n: u32| {
+            let n = n.saturating_sub(*plus);
             let of_one = u128::from(*layers) * u128::from(n.min(kept)) + u128::from(*total_layers - *layers) * u128::from(n);
             sequences = sequences.saturating_add(count);
             // Less than 2^64 sequences of less than 2^64 tokens in all layers: no overflow.

@@ -45,6 +45,9 @@ pub struct RandomLtdConfig {
     pub layers: u32,
     /// Layers of the model, at least `layers`.
     pub total_layers: u32,
+    /// Tokens of a sequence that no layer sees: 1 where the last one is only predicted.
+    #[serde(default)]
+    pub plus: u32,
 }
 
 impl From<&str> for TruncateConfig {
