@@ -53,12 +53,12 @@ fn every_example_run_file_gives_batches_of_this_repositorys_own_text() {
         if run.ends_with("/curriculum.toml") {
             // Source files are longer than the demo's shortest texts.
             text = text.replace("min = 128", "min = 4096").replace("max = 1024", "max = 16384").replace("pad-to = 1024", "pad-to = 16384");
-            fs::write(&entry, text).unwrap();
+            fs::write(&entry, &text).unwrap();
         }
         if run.ends_with("-1.3b-curriculum.toml") {
             // All of this text is less than a step of a recipe that is made for 300 billion tokens.
             text = text.replace("epochs = 1\n", "");
-            fs::write(&entry, text).unwrap();
+            fs::write(&entry, &text).unwrap();
         }
         let lines = curricle_ok(&["sample", &run, "--steps", "0..3", "--tokens"]);
         let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
