@@ -5,12 +5,16 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Subcommand;
 use curricle::{
-    columns::Column,
+    columns::{Column, Totals},
     deepspeed::{self, ExportOptions, ImportOptions, Watch},
 };
 use serde_json::json;
 
-use crate::{dataset_options::DatasetOptions, terminal};
+use crate::{
+    dataset_options::DatasetOptions,
+    metric_options::{bad, is_column_name},
+    terminal,
+};
 
 /// Takes columns to DeepSpeed's analysis files and from them.
 #[derive(Debug, clap::Args)]
@@ -25,7 +29,7 @@ enum Verb {
     Import(Import),
 }
 
-/// Writes a column as the files that DeepSpeed's analyzer makes of a metric.
+/// Writes a column, or totals, as the files that DeepSpeed's analyzer makes of a metric.
 ///
 /// DIR/METRIC becomes a folder with `METRIC_sample_to_metric`, `METRIC_index_to_metric`, `METRIC_index_to_sample` and
 /// `METRIC_index_to_sample_percentile_merged`, each a `.bin` and an `.idx`, and with `METRIC_metric_value` if the column has totals. They hold
@@ -33,9 +37,10 @@ enum Verb {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   curricle columns export corpus/columns/seqlen.arrow --out analysis
-  curricle columns export corpus/columns/vocab-rarity.arrow --out analysis --name vocab_rarity --cut")]
+  curricle columns export corpus/columns/vocab-rarity.arrow --out analysis --name vocab_rarity --cut
+  curricle columns export corpus/columns/vocab-frequency.totals.arrow --out analysis --name total_vocab_freq")]
 struct Export {
-    /// File of the column.
+    /// File of the column or of totals.
     #[arg(value_name = "COLUMN.arrow")]
     column: PathBuf,
     /// Folder for the folders of metrics; it is made if need be.
@@ -58,7 +63,7 @@ struct Export {
 /// Makes a column of what DeepSpeed's analyzer found out about a dataset.
 ///
 /// FOLDER is that of a metric, with `METRIC_sample_to_metric`, or else `METRIC_index_to_sample` and `METRIC_index_to_metric`; files of any
-/// version of DeepSpeed will do. The column comes to the dataset's own, where run files find it by its name. The dataset has to be opened as
+/// version of DeepSpeed will do. Of a metric with nothing but `METRIC_metric_value` it makes totals, `NAME.totals.arrow`. The column comes to the dataset's own, where run files find it by its name. The dataset has to be opened as
 /// DeepSpeed saw it: its samples must be those that were analyzed, in the same order.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -101,6 +106,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
 }
 
 fn export(args: &Export) -> Result<()> {
+    if Totals::is_totals(&args.column) {
+        return export_totals(args);
+    }
     let column = Column::open(&args.column)?;
     let bar = terminal::progress(0, "samples", "exporting");
     let progress = |done, total| {
@@ -135,22 +143,44 @@ fn export(args: &Export) -> Result<()> {
     ))
 }
 
+fn export_totals(args: &Export) -> Result<()> {
+    let totals = Totals::open(&args.column)?;
+    let options = ExportOptions { name: args.name.as_deref(), cut: args.cut, replace: args.force, watch: Watch::default() };
+    let folder = deepspeed::export_totals(&totals, &args.out, &options)?;
+    let n = totals.values().len();
+    match args.json {
+        true => terminal::print_json(&json!({ "folder": folder.to_string_lossy(), "totals": n })),
+        false => terminal::say(format_args!("exported {n} totals into `{}`", folder.display())),
+    }
+}
+
 fn import(args: &Import) -> Result<()> {
     let dataset = args.options.open(&args.dataset)?;
     let own_name = || args.folder.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = args.name.clone().or_else(|| args.metric.clone()).or_else(own_name).unwrap_or_default();
-    if !crate::analyze::is_column_name(&name) {
+    if !is_column_name(&name) {
         let problem = format!("`{name}` cannot name a column");
-        return Err(crate::analyze::bad("--name", problem, "give a name without slashes and a dot at the start").into());
+        return Err(bad("--name", problem, "give a name without slashes and a dot at the start").into());
     }
-    let target = args.out.clone().unwrap_or_else(|| dataset.columns_dir()).join(format!("{name}.arrow"));
+    let place = args.out.clone().unwrap_or_else(|| dataset.columns_dir());
+    let metric = args.metric.as_deref();
+    if args.totals.is_none() && deepspeed::is_about_the_whole(&args.folder, metric) {
+        let options = ImportOptions { metric, replace: args.force, ..ImportOptions::default() };
+        let totals = deepspeed::import_totals(&args.folder, &dataset, &place.join(format!("{name}.totals.arrow")), &options)?;
+        let n = totals.values().len();
+        return match args.json {
+            true => terminal::print_json(&json!({ "name": name, "path": totals.path().to_string_lossy(), "totals": n })),
+            false => terminal::say(format_args!("{name}: {}\n  {n} totals", totals.path().display())),
+        };
+    }
+    let target = place.join(format!("{name}.arrow"));
     let bar = terminal::progress(0, "samples", "importing");
     let progress = |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     };
     let options = ImportOptions {
-        metric: args.metric.as_deref(),
+        metric,
         totals: args.totals.as_deref(),
         replace: args.force,
         watch: Watch { progress: Some(&progress), interrupted: Some(&terminal::interrupted) },

@@ -8,19 +8,22 @@ use std::{
 use anyhow::{Context, Result};
 use curricle::{
     Run, SamplerState,
-    columns::{Column, ColumnKind},
+    columns::{Column, ColumnKind, Totals},
     plugin,
 };
 use serde_json::{Value, json};
 
 use crate::{dataset_options::DatasetOptions, terminal};
 
-/// Tells what a dataset, column, run file, saved state or plugin is.
+/// Tells what a dataset, column, file of totals, run file, saved state or plugin is.
+///
+/// Of a column it shows the value below or at which 5 %, 10 % … of the samples are; of totals the largest.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   curricle info corpus                         # a dataset: a folder, .bin/.idx, .npy, .arrow, .parquet
   curricle info tokens.bin --token-type u16 --sequence-length 2048
   curricle info corpus/columns/seqlen.arrow    # a column
+  curricle info corpus/columns/vocab-frequency.totals.arrow    # totals
   curricle info curricle.toml                  # a run, opened and checked
   curricle info uniform --json                 # a plugin, by name or path")]
 pub(crate) struct Args {
@@ -44,6 +47,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         "wasm" => of_plugin(&args.path)?,
         "json" => of_state(&args.path)?,
         "arrow" if Column::is_column(&args.path) => of_column(&args.path, args.check)?,
+        "arrow" if Totals::is_totals(&args.path) => of_totals(&args.path)?,
         "" if !args.path.exists() => match plugin::find(&args.path.to_string_lossy()) {
             Ok(path) if path.exists() => of_plugin(&path)?,
             _ => of_dataset(&args)?,
@@ -84,6 +88,7 @@ fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => "-".into(),
+        Value::Object(map) => map.iter().map(|(key, value)| format!("{key} {}", plain(value))).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
     }
 }
@@ -129,11 +134,29 @@ fn of_column(path: &Path, check: bool) -> Result<Value> {
     } else {
         facts["min"] = json!(column.min());
         facts["max"] = json!(column.max());
+        let percents = (5..=95).step_by(5).chain([99, 100]);
         let quantiles: Result<serde_json::Map<_, _>> =
-            [0.1, 0.25, 0.5, 0.75, 0.9, 0.99].iter().map(|q| Ok((q.to_string(), json!(column.quantile(*q)?)))).collect();
+            percents.map(|p| Ok((format!("{:.2}", f64::from(p) / 100.0), json!(column.percentile(p)?)))).collect();
         facts["quantiles"] = quantiles?.into();
     }
     Ok(facts)
+}
+
+fn of_totals(path: &Path) -> Result<Value> {
+    let totals = Totals::open(path)?;
+    let values = totals.values();
+    let mut places: Vec<usize> = (0..values.len()).collect();
+    places.sort_by(|a, b| values[*b].total_cmp(&values[*a]).then(a.cmp(b)));
+    let largest = |place: &usize| json!({ "place": place, "value": values[*place] });
+    Ok(json!({
+        "what": "totals",
+        "name": totals.name(),
+        "totals": values.len(),
+        "not_zero": values.iter().filter(|value| **value != 0.0).count(),
+        "sum": values.iter().sum::<f64>(),
+        "largest": places.iter().take(10).map(largest).collect::<Vec<_>>(),
+        "provenance": serde_json::to_value(totals.provenance())?,
+    }))
 }
 
 fn of_run(path: &Path) -> Result<Value> {

@@ -1,43 +1,28 @@
-//! `curricle merge`: one `.bin`/`.idx` pair of several.
+//! `curricle merge`: from the parts of an analysis to a column.
 
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result};
-use clap::ValueEnum;
-use curricle::{
-    Error,
-    dataset::{Dialect, ElementType, IndexedFile, IndexedWriter, Magic, PairFormat},
-};
+use anyhow::Result;
+use curricle::analysis::{self, Progress};
 use serde_json::json;
 
-use crate::terminal;
+use crate::{metric_options::MetricOptions, summary, terminal};
 
-/// Joins `.bin`/`.idx` pairs, in the order given, into one.
+/// Joins what `curricle analyze --part` made of the parts of a dataset, on one machine or several.
 ///
-/// A PAIR is the prefix of a pair, either of its files, or a folder of `curricle import`. All must have elements of one type: tokens, or
-/// whatever else such pairs hold. Where documents end is kept. Nothing is held in memory, and until all is written nothing of it can be seen.
-/// A single pair is rewritten, which changes its dialect or its kind of index.
+/// Dataset, metrics, configurations and folder are those of `analyze`. The parts are expected in `NAME.arrow.parts` in the folder of the
+/// columns: copy there what other machines made. If the metric asks for passes, the result of each is left there too, as `pass-P.merged`, for the
+/// parts to do the next round with: copy it back to the machines. In the end the column or the totals stand where one machine would have put
+/// them, byte for byte the same, and `NAME.arrow.parts` goes.
+///
+/// A part that is missing, there twice, or of another dataset, plugin, configuration or division is told before anything is made. Merging
+/// again is harmless.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  curricle merge part-0 part-1 part-2 --out all                # makes all.bin and all.idx
-  curricle merge old --out renumbered --dialect deepspeed      # the same items, for DeepSpeed from 0.13.3 on")]
+  curricle merge corpus --metric seqlen
+  curricle merge corpus --metric rare=vocab-rarity --config 'rare={\"max-vocab\": 50257}' --out elsewhere")]
 pub(crate) struct Args {
-    /// Pairs to join.
-    #[arg(value_name = "PAIR", required = true)]
-    pairs: Vec<PathBuf>,
-    /// Prefix of the pair to make.
-    #[arg(long, value_name = "PREFIX")]
-    out: PathBuf,
-    /// Whose type codes the index has: `megatron`, `deepspeed` (from 0.13.3 on), `deepspeed-before-0.13.3`.
-    #[arg(long, value_name = "DIALECT", default_value_t)]
-    dialect: Dialect,
-    /// Kind of index.
-    #[arg(long, value_enum, default_value_t = Kind::Mmap)]
-    index: Kind,
-    /// Type of the elements, where a pair does not tell it: `uint32`, `float32`.
-    #[arg(long, value_name = "TYPE")]
-    token_type: Option<ElementType>,
-    /// Replaces a pair that is there.
+    #[command(flatten)]
+    metrics: MetricOptions,
+    /// Replaces columns that are up to date, and files of the same name that something else made.
     #[arg(long)]
     force: bool,
     /// Prints the summary as JSON.
@@ -45,85 +30,28 @@ pub(crate) struct Args {
     json: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Kind {
-    /// That of Megatron-LM and DeepSpeed.
-    Mmap,
-    /// The older one, of fairseq and of DeepSpeed's `lazy` and `cached` datasets.
-    Tntidx,
-}
-
 pub(crate) fn run(args: Args) -> Result<()> {
-    // All are opened before the first is copied, so that a misspelt one is told at once.
-    let pairs: Vec<IndexedFile> = args.pairs.iter().map(|path| open(path, args.token_type)).collect::<curricle::Result<_>>()?;
-    let first = pairs.first().context("a pair is needed")?;
-    let element = first.element_type();
-    for (pair, path) in pairs.iter().zip(&args.pairs).filter(|(pair, _)| pair.element_type() != element) {
-        let problem = format!("its elements are `{}`, and those of `{}` are `{element}`", pair.element_type(), shown(&args.pairs));
-        return Err(Error::Dataset { path: path.clone(), problem, remedy: "join pairs of one type".into() }.into());
-    }
-    for extension in ["bin", "idx"] {
-        let place = with_suffix(&args.out, extension);
-        if place.exists() && !args.force {
-            let problem = format!("`{}` exists", place.display());
-            let remedy = "name another pair, or replace it with `--force`".into();
-            return Err(Error::Config { place: "`--out`".into(), problem, remedy }.into());
+    let (dataset, jobs) = args.metrics.open()?;
+    let mut summaries = Vec::new();
+    for job in &jobs {
+        let bar = terminal::progress(dataset.len(), "samples", &format!("{}: merging", job.name));
+        let progress = |progress: Progress| bar.set_position(progress.samples);
+        let options = analysis::Options {
+            force: args.force,
+            progress: Some(&progress),
+            interrupted: Some(&terminal::interrupted),
+            ..analysis::Options::default()
+        };
+        let report = analysis::merge(&dataset, &job.plugin, &job.target, &options);
+        bar.finish_and_clear();
+        let report = report?;
+        if !args.json {
+            summary::print(&job.name, &report)?;
         }
+        summaries.push(summary::json(&job.name, &report)?);
     }
-    let magic = match args.index {
-        Kind::Mmap => Magic::MMap,
-        Kind::Tntidx => Magic::Tntidx,
-    };
-    let mut writer = IndexedWriter::create(&args.out, element, PairFormat { magic, dialect: args.dialect })?;
-    let bytes = pairs.iter().map(|pair| pair.n_elements().saturating_mul(element.width())).fold(0, u64::saturating_add);
-    let bar = terminal::progress(bytes, "bytes", "merging");
-    let progress = |done| {
-        bar.set_position(done);
-        match terminal::interrupted() {
-            false => Ok(()),
-            true => Err(Error::Interrupted { doing: "merging".into(), remedy: "nothing was written; run the same command again".into() }),
-        }
-    };
-    let done = pairs.iter().try_for_each(|pair| writer.append(pair, &progress)).and_then(|()| writer.finish());
-    bar.finish_and_clear();
-    done?;
-    let made = IndexedFile::open_as(&args.out, element)?;
     if args.json {
-        return terminal::print_json(&json!({
-            "out": args.out.to_string_lossy(),
-            "pairs": pairs.len(),
-            "items": made.len(),
-            "documents": made.document_index().len().saturating_sub(1),
-            "elements": made.n_elements(),
-            "type": element.name(),
-            "dialect": args.dialect.name(),
-        }));
+        terminal::print_json(&json!({ "columns": summaries }))?;
     }
-    terminal::say(format_args!(
-        "merged {} pairs into `{}`: {} items with {} elements of `{element}`",
-        pairs.len(),
-        args.out.display(),
-        made.len(),
-        made.n_elements()
-    ))
-}
-
-fn open(path: &Path, element: Option<ElementType>) -> curricle::Result<IndexedFile> {
-    let prefix = if path.is_dir() { path.join("tokens") } else { path.to_owned() };
-    match element {
-        Some(element) => IndexedFile::open_as(prefix, element),
-        None => IndexedFile::open(prefix),
-    }
-}
-
-fn shown(pairs: &[PathBuf]) -> std::path::Display<'_> {
-    pairs.first().map_or(Path::new(""), PathBuf::as_path).display()
-}
-
-/// `path` with `.extension` appended, whatever dots are in it.
-fn with_suffix(path: &Path, extension: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(extension);
-    name.into()
+    Ok(())
 }

@@ -14,6 +14,7 @@ pub mod dataset;
 pub mod streams;
 pub mod pacings;
 pub mod shares;
+pub mod sums;
 pub mod log;
 mod export;
 mod host;

@@ -8,30 +8,34 @@ use crate::{
 /// What a metric asks of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
-    /// Passes of [`accumulate`](Metric::accumulate) over the whole dataset before [`measure`](Metric::measure); at most 16.
+    /// Passes of [`accumulate`](Metric::accumulate) over the whole dataset, before [`measure`](Metric::measure); at most 16.
     pub passes: u32,
     /// Whether it reads tokens at all. If not, only lengths are filled in, and the host reads no tokens.
     pub tokens: bool,
+    /// Whether samples have values. If not, [`measure`](Metric::measure) is not called, and [`totals`](Metric::totals) are all that is kept.
+    pub values: bool,
 }
 
 impl Needs {
-    /// No pass, no tokens: lengths are enough.
-    pub const LENGTHS: Needs = Needs { passes: 0, tokens: false };
-    /// No pass, with tokens.
-    pub const TOKENS: Needs = Needs { passes: 0, tokens: true };
+    /// No pass, no tokens: lengths are enough for a value.
+    pub const LENGTHS: Needs = Needs { passes: 0, tokens: false, values: true };
+    /// No pass; a value from tokens.
+    pub const TOKENS: Needs = Needs { passes: 0, tokens: true, values: true };
+    /// One pass with tokens, and totals instead of values.
+    pub const TOTALS: Needs = Needs { passes: 1, tokens: true, values: false };
 
-    /// As many passes over the whole dataset, with tokens.
+    /// As many passes over the whole dataset, with tokens, before the values.
     pub const fn passes(passes: u32) -> Needs {
-        Needs { passes, tokens: true }
+        Needs { passes, tokens: true, values: true }
     }
 }
 
-/// A metric: one value per sample, computed in bulk over samples that the host reads.
+/// A metric: one value per sample, or numbers about the dataset as a whole, computed in bulk over samples that the host reads.
 ///
-/// The host splits the dataset into chunks and runs one instance per thread, which are not told which chunks they get. Order of calls:
-/// `configure`; for each pass `accumulate` and `partial` for every chunk, on any instance; `merge` on one; `finish` on all; at last
-/// `measure` for every chunk, on any instance, and `totals` on one. A metric without passes writes `configure` and `measure` only. Export it
-/// with `export!(metric: MyMetric)`.
+/// The host splits the dataset into chunks and runs one instance per thread, which are not told which chunks they get; several machines may
+/// share the work. Order of calls: `configure`; for each pass `accumulate` and `partial` for every chunk, on any instance; `merge` on any;
+/// `finish` on all; `totals` on one; at last `measure` for every chunk, on any instance. A metric without passes writes `configure` and
+/// `measure` only; one without values all but `measure`, for which [`sums`](crate::sums) helps. Export it with `export!(metric: MyMetric)`.
 pub trait Metric: Sized + 'static {
     /// The configuration, read from the JSON object in the run file. [`NoConfig`](crate::NoConfig) if there is none.
     type Config: DeserializeOwned;
@@ -39,8 +43,13 @@ pub trait Metric: Sized + 'static {
     /// JSON Schema (draft 2020-12) of the configuration, which the host checks first; empty accepts any object.
     const CONFIG_SCHEMA: &'static str = "";
 
-    /// What it asks of the host.
+    /// What it asks of the host, whatever its configuration.
     const NEEDS: Needs = Needs::TOKENS;
+
+    /// What it asks of the host, for a metric whose configuration decides that. Asked once, after `configure`.
+    fn needs(&self) -> Needs {
+        Self::NEEDS
+    }
 
     /// Called once per instance.
     ///
@@ -81,16 +90,21 @@ pub trait Metric: Sized + 'static {
         Err(missing("finish", pass))
     }
 
-    /// Finite numbers about the dataset as a whole that the passes found, kept beside the column; at most 16 777 216.
+    /// Finite numbers about the dataset as a whole that the passes found, kept beside the column, or instead of one; at most 16 777 216. They
+    /// follow from what `finish` was given and the configuration.
     fn totals(&mut self) -> Vec<f64> {
         Vec::new()
     }
 
-    /// The values of a chunk, in order: as many as it has samples, none of them NaN. It may not depend on other calls of `measure`.
+    /// The values of a chunk, in order: as many as it has samples, none of them NaN. It may not depend on other calls of `measure`. Left out
+    /// by a metric that needs no values.
     ///
     /// # Errors
     /// Any error stops the analysis with its text.
-    fn measure(&mut self, samples: &Samples) -> Result<Values>;
+    fn measure(&mut self, samples: &Samples) -> Result<Values> {
+        let _ = samples;
+        Err(Error::state("the metric has no `measure`, and does not say in its needs that samples have no values"))
+    }
 }
 
 fn missing(function: &str, pass: u32) -> Error {

@@ -21,7 +21,7 @@ fn metric(name: &str, config: Value) -> MetricPlugin {
 }
 
 fn make(dataset: &Dataset, name: &str, target: &Path, threads: usize) -> Column {
-    analyze(dataset, &metric(name, json!({})), target, &Options { threads, ..Options::default() }).unwrap().column
+    analyze(dataset, &metric(name, json!({})), target, &Options { threads, ..Options::default() }).unwrap().column().unwrap().clone()
 }
 
 /// 12 000 documents, the long ones together: 6 MB in several blocks, one of them of several chunks.
@@ -45,7 +45,7 @@ fn path(path: PathBuf) -> String {
 fn threads_do_not_change_a_byte() {
     let folder = tempfile::tempdir().unwrap();
     let dataset = uneven(folder.path());
-    for name in ["seqlen", "vocab-rarity"] {
+    for name in ["seqlen", "vocab-rarity", "seqlen-vocab-rarity"] {
         let made = [1, 2, 5].map(|threads| {
             let target = folder.path().join(format!("{threads}/{name}.arrow"));
             make(&dataset, name, &target, threads).verify().unwrap();
@@ -222,4 +222,39 @@ fn an_interrupted_and_a_killed_command_go_on_and_make_the_same_bytes() {
         assert!(fs::read(pieces.join(name)).unwrap() == fs::read(whole.join(name)).unwrap(), "{name}");
     }
     assert!(!partial.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_part_that_was_interrupted_goes_on_with_the_same_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens.bin");
+    let content: Vec<u8> = (0..1u64 << 22).flat_map(|i| ((noise(i) % 50_000) as u16).to_le_bytes()).collect();
+    fs::write(&tokens, content).unwrap();
+    let tokens = path(tokens);
+    let out = path(folder.path().join("out"));
+    let common = ["--token-type", "u16", "--sequence-length", "4096", "--stride", "32", "--metric", "vocab-frequency", "--out", &out];
+    let analyze = [&["analyze", &tokens][..], &common, &["--json"]].concat();
+    let part = |part: &'static str| [&analyze[..], &["--part", part]].concat();
+    let partial = folder.path().join("out/vocab-frequency.arrow.parts/part-1-of-2.partial");
+    let mut child = command().args(part("1/2")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    for _ in 0..3_000 {
+        if partial.join("lock").exists() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    thread::sleep(Duration::from_millis(60));
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(partial.join("journal.json").exists());
+    let done: Value = serde_json::from_str(&curricle_ok(&part("1/2"))).unwrap();
+    assert_eq!((&done["columns"][0]["continued"], &done["columns"][0]["part"]), (&json!(true), &json!(1)));
+    assert!(!partial.exists());
+    curricle_ok(&part("2/2"));
+    let name = folder.path().join("out/vocab-frequency.totals.arrow");
+    curricle_ok(&[&["merge", &tokens][..], &common].concat());
+    let merged = fs::read(&name).unwrap();
+    curricle_ok(&[&analyze[..], &["--force"]].concat());
+    assert!(merged == fs::read(&name).unwrap());
 }

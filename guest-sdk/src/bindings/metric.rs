@@ -20,8 +20,8 @@ impl<S: Slot<Plugin: Metric>> Guest for S {
 
     fn configure(config: String) -> Result<wire::Needs, types::Error> {
         S::put(config::parse(&config).and_then(S::Plugin::configure))?;
-        let needs = S::Plugin::NEEDS;
-        Ok(wire::Needs { passes: needs.passes, tokens: needs.tokens })
+        let needs = S::with(|metric| Ok(metric.needs()))?;
+        Ok(wire::Needs { passes: needs.passes, tokens: needs.tokens, values: needs.values })
     }
 
     fn accumulate(pass: u32, samples: wire::Samples) -> Result<(), types::Error> {

@@ -5,7 +5,7 @@ use crate::{Error, Metric, Result, Samples, Token, Values, config};
 /// What a metric found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Analysis {
-    /// Values of each chunk, in order.
+    /// Values of each chunk, in order; none of a metric that needs no values.
     pub values: Vec<Values>,
     /// Numbers about the dataset as a whole.
     pub totals: Vec<f64>,
@@ -25,16 +25,20 @@ pub fn samples<T: Token>(first: u64, samples: &[&[T]]) -> Samples {
     Samples::new(first, T::WIDTH, tokens, offsets).expect("the width of a token is known")
 }
 
-/// Runs a metric over chunks as the host does: several instances, all passes, a tree of merges.
+/// Runs a metric over chunks as the host does: several instances, all passes, a tree of merges, and values only if it needs them.
 ///
 /// # Errors
 /// What reading the configuration or the metric refuses.
 pub fn analyze<M: Metric>(config: Value, chunks: &[Samples]) -> Result<Analysis> {
     let instance = || config::parse(&config.to_string()).and_then(M::configure);
     let mut instances = [instance()?, instance()?, instance()?];
-    let passes = M::NEEDS.passes;
+    let needs = instances[0].needs();
+    let passes = needs.passes;
     if passes > 16 {
         return Err(Error::state(format!("the metric asks for {passes} passes; 16 are allowed")));
+    }
+    if passes == 0 && !needs.values {
+        return Err(Error::state("the metric asks for neither passes nor values, so there is nothing that it could find"));
     }
     for pass in 0..passes {
         let mut partials = Vec::new();
@@ -51,6 +55,10 @@ pub fn analyze<M: Metric>(config: Value, chunks: &[Samples]) -> Result<Analysis>
             instance.finish(pass, &merged)?;
         }
     }
-    let values = chunks.iter().enumerate().map(|(i, chunk)| instances[(i + 1) % 3].measure(chunk)).collect::<Result<_>>()?;
-    Ok(Analysis { values, totals: instances[2].totals() })
+    let totals = instances[2].totals();
+    let values = match needs.values {
+        true => chunks.iter().enumerate().map(|(i, chunk)| instances[(i + 1) % 3].measure(chunk)).collect::<Result<_>>()?,
+        false => Vec::new(),
+    };
+    Ok(Analysis { values, totals })
 }

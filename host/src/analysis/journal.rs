@@ -1,4 +1,4 @@
-//! The folder in which a column is made, and the journal in it, from which a killed analysis goes on.
+//! The folder in which a column, or a part of its making, is made, and the journal in it, from which a killed analysis goes on.
 //!
 //! | file | |
 //! | --- | --- |
@@ -6,23 +6,28 @@
 //! | `journal.json` | what is made and how far; it vouches for the other files |
 //! | `values` | the values so far, little-endian, nothing else |
 //! | `merged-P` | the result of pass P |
-//! | `resting-N` | partial results of the pass under way that wait to be merged, end to end |
+//! | `resting-N` | nodes of the tree of the pass under way, end to end |
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
+use super::{
+    part::Part,
+    tree::{Place, cover},
+};
 use crate::{
     Error, Result, atomic,
     columns::{Provenance, ValueType},
 };
 
 /// Version of the journal; others start over.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The folder.
 #[derive(Debug)]
@@ -43,10 +48,10 @@ pub(super) struct Folder {
 pub(super) struct Saved {
     /// Results of the passes that are done.
     pub(super) merged: Vec<Vec<u8>>,
-    /// Blocks done in the round after those.
-    pub(super) blocks: u64,
-    /// What waits to be merged, by level of the tree; empty when measuring.
-    pub(super) resting: Vec<Vec<Vec<u8>>>,
+    /// Number of the next block of the round after those; none if nothing was saved.
+    pub(super) blocks: Option<u64>,
+    /// Nodes of the tree, from left to right; none when measuring.
+    pub(super) nodes: Vec<(Place, Vec<u8>)>,
     /// Type of the values; none until some are measured.
     pub(super) value_type: Option<ValueType>,
 }
@@ -57,21 +62,34 @@ struct Journal {
     version: u32,
     /// What the column will say of itself: whether all this belongs to what is asked for.
     provenance: Provenance,
+    /// Which part of it; all of it if there is none.
+    part: Option<Part>,
     /// Sizes of the results of the passes that are done.
     merged: Vec<u64>,
     blocks: u64,
     value_type: Option<String>,
     serial: u64,
-    /// Sizes of the partial results in the file `resting-<serial>`, by level.
-    resting: Vec<Vec<u64>>,
+    /// Places and sizes of the nodes in the file `resting-<serial>`.
+    resting: Vec<(Place, u64)>,
+}
+
+/// What a journal must have been of, to be gone on from.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) provenance: &'a Provenance,
+    pub(super) part: Option<Part>,
+    /// Blocks of the part, or all.
+    pub(super) blocks: Range<u64>,
+    /// Results of the passes before this one that a part has to build on; of a whole analysis they are in the journal.
+    pub(super) merged: Option<&'a [Vec<u8>]>,
 }
 
 impl Folder {
-    /// Opens or makes the folder for the column at `target`, and locks it.
+    /// Opens or makes the folder for what is to be at `target`, and locks it; `name` is that of the column.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be made; [`Error::Column`] if another process works in it.
-    pub(super) fn open(target: &Path) -> Result<Folder> {
+    pub(super) fn open(target: &Path, name: &str) -> Result<Folder> {
         let mut path = target.as_os_str().to_owned();
         path.push(".partial");
         let path = PathBuf::from(path);
@@ -81,7 +99,6 @@ impl Folder {
         match lock_file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let name = target.file_stem().unwrap_or_default().to_string_lossy();
                 return Err(Error::column(name, "another process is making it", "wait until it is done, or give this one another place"));
             }
             // Some file systems of clusters cannot lock. Two processes at once are then up to the user.
@@ -95,8 +112,8 @@ impl Folder {
         self.path.join("values")
     }
 
-    /// What an earlier run left, if it was to make the same; with `width`, the values of its type must be there.
-    pub(super) fn load(&mut self, provenance: &Provenance, samples_in: impl Fn(u64) -> u64) -> Option<Saved> {
+    /// What an earlier run left, if it was to make the same; `samples_to` tells the number of values that must be there at a block.
+    pub(super) fn load(&mut self, wanted: Wanted<'_>, samples_to: impl Fn(u64) -> u64) -> Option<Saved> {
         let journal = match fs::read(self.path.join("journal.json")) {
             Ok(journal) => journal,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
@@ -107,10 +124,16 @@ impl Folder {
             Ok(journal) => journal,
             Err(error) => return self.start_over(format!("its journal is no journal of this version: {error}")),
         };
-        if journal.version != VERSION || journal.provenance != *provenance {
+        if journal.version != VERSION || journal.provenance != *wanted.provenance || journal.part != wanted.part {
             return self.start_over("it was made with another plugin, configuration, dataset or version".to_owned());
         }
-        match self.read(&journal, samples_in) {
+        if !(wanted.blocks.start..=wanted.blocks.end).contains(&journal.blocks) {
+            return self.start_over("its number of blocks is nonsense".to_owned());
+        }
+        match self.read(&journal, wanted.blocks.start, samples_to) {
+            Ok(saved) if wanted.merged.is_some_and(|merged| saved.merged != merged) => {
+                self.start_over("the passes before it came to something else".to_owned())
+            }
             Ok(saved) => Some(saved),
             Err(problem) => self.start_over(problem),
         }
@@ -121,31 +144,24 @@ impl Folder {
         None
     }
 
-    fn read(&mut self, journal: &Journal, samples_in: impl Fn(u64) -> u64) -> Result<Saved, String> {
-        let mut saved = Saved { blocks: journal.blocks, ..Saved::default() };
+    fn read(&mut self, journal: &Journal, first: u64, samples_to: impl Fn(u64) -> u64) -> Result<Saved, String> {
+        let mut saved = Saved { blocks: Some(journal.blocks), ..Saved::default() };
         for (pass, size) in journal.merged.iter().enumerate() {
             saved.merged.push(self.read_file(&merged_name(pass), *size)?);
         }
         if !journal.resting.is_empty() {
-            let sizes = journal.resting.iter().flatten();
-            let total = sizes.copied().try_fold(0u64, u64::checked_add).ok_or("its sizes are nonsense")?;
+            let total =
+                journal.resting.iter().try_fold(0u64, |total, (_, size)| total.checked_add(*size)).ok_or("its sizes are nonsense")?;
             let bytes = self.read_file(&resting_name(journal.serial), total)?;
-            let mut rest = bytes.as_slice();
-            for sizes in &journal.resting {
-                let mut group = Vec::new();
-                for size in sizes {
-                    let split = usize::try_from(*size).ok().and_then(|size| rest.split_at_checked(size));
-                    let (partial, after) = split.ok_or("its sizes are nonsense")?;
-                    group.push(partial.to_vec());
-                    rest = after;
-                }
-                saved.resting.push(group);
+            saved.nodes = cut(&bytes, &journal.resting).ok_or("its sizes are nonsense")?;
+            if !saved.nodes.iter().map(|(place, _)| *place).eq(cover(first..journal.blocks)) {
+                return Err("its nodes are not those of its blocks".to_owned());
             }
         }
         if let Some(name) = &journal.value_type {
             let known = [ValueType::F32, ValueType::F64, ValueType::U32, ValueType::U64];
             let value_type = known.into_iter().find(|t| t.to_string() == *name).ok_or("it has values of an unknown type")?;
-            let needed = samples_in(journal.blocks).saturating_mul(value_type.width() as u64);
+            let needed = samples_to(journal.blocks).saturating_mul(value_type.width() as u64);
             let found = fs::metadata(self.values()).map_or(0, |m| m.len());
             if found < needed {
                 return Err(format!("`values` has {found} bytes instead of {needed}"));
@@ -165,26 +181,26 @@ impl Folder {
     }
 
     /// Notes how far the analysis is; `values` must have been made durable.
-    pub(super) fn save(&mut self, provenance: &Provenance, merged: &[Vec<u8>], round: &Round) -> Result<()> {
+    pub(super) fn save(&mut self, provenance: &Provenance, part: Option<Part>, merged: &[Vec<u8>], round: &Round) -> Result<()> {
         for (pass, result) in merged.iter().enumerate().skip(self.merged_kept) {
             atomic::write(self.path.join(merged_name(pass)), result)?;
         }
         self.merged_kept = merged.len();
         let before = self.serial;
         self.serial += 1;
-        if !round.resting.is_empty() {
-            let bytes: Vec<u8> = round.resting.iter().flatten().flatten().copied().collect();
+        if !round.nodes.is_empty() {
+            let bytes: Vec<u8> = round.nodes.iter().flat_map(|(_, result)| result).copied().collect();
             atomic::write(self.path.join(resting_name(self.serial)), &bytes)?;
         }
-        let sizes = |group: &Vec<Vec<u8>>| group.iter().map(|partial| partial.len() as u64).collect();
         let journal = Journal {
             version: VERSION,
             provenance: provenance.clone(),
+            part,
             merged: merged.iter().map(|result| result.len() as u64).collect(),
             blocks: round.blocks,
             value_type: round.value_type.map(|t| t.to_string()),
             serial: self.serial,
-            resting: round.resting.iter().map(sizes).collect(),
+            resting: round.nodes.iter().map(|(place, result)| (*place, result.len() as u64)).collect(),
         };
         let path = self.path.join("journal.json");
         let json = serde_json::to_vec_pretty(&journal).map_err(|e| Error::io("write", &path)(e.into()))?;
@@ -200,6 +216,11 @@ impl Folder {
         self.has_journal
     }
 
+    /// Whether the work of another run is in it, to be gone on with.
+    pub(super) fn has_work(&self) -> bool {
+        self.path.join("journal.json").exists()
+    }
+
     /// Removes the folder.
     pub(super) fn remove(self) -> Result<()> {
         fs::remove_dir_all(&self.path).map_err(Error::io("remove", &self.path))
@@ -211,10 +232,22 @@ impl Folder {
 pub(super) struct Round {
     /// Blocks done.
     pub(super) blocks: u64,
-    /// What waits to be merged, by level of the tree.
-    pub(super) resting: Vec<Vec<Vec<u8>>>,
+    /// Nodes of the tree, from left to right; none when measuring.
+    pub(super) nodes: Vec<(Place, Vec<u8>)>,
     /// Type of the values.
     pub(super) value_type: Option<ValueType>,
+}
+
+/// Cuts bytes into the results of nodes; none if their sizes are not those of the bytes.
+pub(super) fn cut(bytes: &[u8], sizes: &[(Place, u64)]) -> Option<Vec<(Place, Vec<u8>)>> {
+    let mut rest = bytes;
+    let mut nodes = Vec::new();
+    for (place, size) in sizes {
+        let (result, after) = rest.split_at_checked(usize::try_from(*size).ok()?)?;
+        nodes.push((*place, result.to_vec()));
+        rest = after;
+    }
+    rest.is_empty().then_some(nodes)
 }
 
 fn merged_name(pass: usize) -> String {

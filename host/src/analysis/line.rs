@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use super::tree::Place;
 use crate::{Error, Result};
 
 /// What takes in the findings, one at a time.
@@ -18,9 +19,9 @@ pub(super) trait Sink: Send {
     /// Takes what was found in the next block; merges that fall due are added to `due`.
     fn take(&mut self, found: Self::Found, due: &mut Vec<Merge>) -> Result<()>;
 
-    /// Takes the result of a merge.
-    fn merged(&mut self, merge: Merge, result: Vec<u8>, due: &mut Vec<Merge>) {
-        let _ = (merge, result, due);
+    /// Takes the result of the merge that belongs at `place`.
+    fn merged(&mut self, place: Place, result: Vec<u8>, due: &mut Vec<Merge>) {
+        let _ = (place, result, due);
     }
 }
 
@@ -29,11 +30,8 @@ pub(super) trait Sink: Send {
 pub(super) struct Merge {
     pub(super) pass: u32,
     pub(super) group: Vec<Vec<u8>>,
-    /// Where the result belongs: above the group of this number on this level of the tree.
-    pub(super) level: usize,
-    pub(super) number: u64,
-    /// Blocks taken when it fell due: of several errors the one that a single thread would meet is told.
-    pub(super) at: u64,
+    /// Where the result belongs in the tree.
+    pub(super) place: Place,
 }
 
 /// A piece of work.
@@ -70,7 +68,7 @@ struct State<S: Sink> {
     paused: bool,
     stopped: bool,
     panicked: bool,
-    /// The first error in the order of one thread: blocks taken before it, whether it is a block's, and itself.
+    /// The first error in the order of one thread, which is the one to tell: blocks taken before it, whether it is a block's, and itself.
     failed: Option<((u64, bool), Error)>,
 }
 
@@ -125,7 +123,7 @@ impl<S: Sink> Line<S> {
         &self,
         worker: &mut W,
         read: impl Fn(&mut W, u64) -> Result<S::Found>,
-        merge: impl Fn(&mut W, &Merge) -> Result<Vec<u8>>,
+        merge: impl Fn(&mut W, Merge) -> Result<Vec<u8>>,
     ) {
         let _leaving = Leaving(self);
         while let Some(task) = self.next() {
@@ -135,8 +133,9 @@ impl<S: Sink> Line<S> {
                     self.found(block, found);
                 }
                 Task::Merge(task) => {
-                    let result = merge(worker, &task);
-                    self.merged(task, result);
+                    let (at, place) = (task.at(), task.place);
+                    let result = merge(worker, task);
+                    self.merged(at, place, result);
                 }
             }
         }
@@ -222,14 +221,14 @@ impl<S: Sink> Line<S> {
         self.changed(guard);
     }
 
-    fn merged(&self, merge: Merge, result: Result<Vec<u8>>) {
+    fn merged(&self, at: u64, place: Place, result: Result<Vec<u8>>) {
         let mut guard = self.lock();
         let state = &mut *guard;
         state.active -= 1;
         let mut due = Vec::new();
         match result {
-            Ok(result) => state.sink.merged(merge, result, &mut due),
-            Err(error) => state.fail((merge.at, false), error),
+            Ok(result) => state.sink.merged(place, result, &mut due),
+            Err(error) => state.fail((at, false), error),
         }
         state.due.extend(due);
         self.changed(guard);

@@ -1,105 +1,174 @@
-//! The partial results of a pass, merged in a tree whose shape follows from their number and sizes alone.
+//! The partial results of a pass, merged in a tree that is the same whoever makes which piece of it.
+//!
+//! Four neighbours of a level are merged into one of the level above, counted from the dataset's beginning: node `i` of level `l` stands for
+//! the blocks from `i · 4^l` to `(i + 1) · 4^l`. So which results are merged with which follows from the number of blocks alone, and threads,
+//! breaks and the parts of other machines fit in anywhere. Of any range of blocks no more than six nodes a level are ever there.
 
-use std::{collections::BTreeMap, mem};
+use std::{collections::BTreeMap, mem, ops::Range};
+
+use serde::{Deserialize, Serialize};
 
 use super::line::{Merge, Sink};
 use crate::Result;
 
-/// Partial results that are merged at once.
+/// Neighbours that become one. More would be fewer calls, and more to keep between them.
+const WIDTH: u64 = 4;
+/// Results that a guest is given at once.
 const GROUP: usize = 64;
-/// Bytes that are merged at once, so that a guest needs no more memory for the merging of large results than of small ones. Two are
+/// Bytes of results that a guest is given at once, so that it needs no more memory for the merging of large results than of small ones. Two are
 /// always merged, whatever their size.
 const GROUP_BYTES: usize = 4 << 20;
 
-/// A tree that grows at its right edge.
+/// Where a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Place {
+    pub(super) level: u32,
+    pub(super) index: u64,
+}
+
+/// The nodes that a range of blocks comes to, from left to right: of each level the largest that lie in it.
+pub(super) fn cover(blocks: Range<u64>) -> Vec<Place> {
+    let mut found = Vec::new();
+    let mut at = blocks.start;
+    while at < blocks.end {
+        let mut place = Place { level: 0, index: at };
+        let mut size = 1u64;
+        while let Some(larger) = size.checked_mul(WIDTH)
+            && at.is_multiple_of(larger)
+            && blocks.end - at >= larger
+        {
+            size = larger;
+            place = Place { level: place.level + 1, index: at / larger };
+        }
+        found.push(place);
+        at += size;
+    }
+    found
+}
+
+/// Nodes that could not be merged further yet.
 #[derive(Debug)]
 pub(super) struct Tree {
     pass: u32,
-    levels: Vec<Level>,
-    /// Blocks taken, those of an earlier run included.
-    taken: u64,
-}
-
-/// Results of as many merges as the number of the level, from left to right.
-#[derive(Debug, Default)]
-struct Level {
-    /// Those that wait for others to be merged with.
-    group: Vec<Vec<u8>>,
-    bytes: usize,
-    /// Groups that went out to be merged.
-    closed: u64,
-    /// Groups of the level below that came in, in order.
-    arrived: u64,
-    /// Groups of the level below that came in before their turn.
-    early: BTreeMap<u64, (Vec<u8>, u64)>,
+    levels: Vec<BTreeMap<u64, Vec<u8>>>,
+    /// Number of the next block.
+    next: u64,
 }
 
 impl Tree {
-    /// A tree of the groups that [`resting`](Tree::resting) found after so many blocks; none and 0 at the start.
-    pub(super) fn restore(pass: u32, groups: Vec<Vec<Vec<u8>>>, taken: u64) -> Tree {
-        let level = |group: Vec<Vec<u8>>| Level { bytes: group.iter().map(Vec::len).sum(), group, ..Level::default() };
-        Tree { pass, levels: groups.into_iter().map(level).collect(), taken }
+    /// A tree of nodes that [`nodes`](Tree::nodes) found, to be gone on with at block `next`.
+    pub(super) fn restore(pass: u32, nodes: Vec<(Place, Vec<u8>)>, next: u64) -> Tree {
+        let mut tree = Tree { pass, levels: Vec::new(), next };
+        for (place, result) in nodes {
+            tree.level(place.level).insert(place.index, result);
+        }
+        tree
     }
 
-    /// What waits at each level. Together it stands for all blocks taken if no merge is under way.
-    pub(super) fn resting(&self) -> Vec<Vec<Vec<u8>>> {
-        self.levels.iter().map(|level| level.group.clone()).collect()
+    /// The nodes from left to right. Together they stand for all blocks taken if no merge is under way.
+    pub(super) fn nodes(&self) -> Vec<(Place, Vec<u8>)> {
+        let place = |level: usize, index: &u64| Place { level: level as u32, index: *index };
+        let nodes = self.levels.iter().enumerate();
+        let mut nodes: Vec<_> =
+            nodes.flat_map(|(level, nodes)| nodes.iter().map(move |(index, result)| (place(level, index), result.clone()))).collect();
+        nodes.sort_by_key(|(place, _)| place.index.saturating_mul(WIDTH.saturating_pow(place.level)));
+        nodes
     }
 
-    /// Merges what is left, by `merge`.
+    /// Adds a node; a merge that falls due is added to `due`.
+    pub(super) fn add(&mut self, place: Place, result: Vec<u8>, due: &mut Vec<Merge>) {
+        let Place { level, index } = place;
+        let first = index - index % WIDTH;
+        let pass = self.pass;
+        let nodes = self.level(level);
+        nodes.insert(index, result);
+        if nodes.range(first..first + WIDTH).count() as u64 == WIDTH {
+            let group = (first..first + WIDTH).filter_map(|index| nodes.remove(&index)).collect();
+            due.push(Merge { pass, group, place: Place { level: level + 1, index: index / WIDTH } });
+        }
+    }
+
+    /// Merges what is left, by `merge`: the nodes at the right edge, each level's with what came from below.
     pub(super) fn finish(self, mut merge: impl FnMut(&[Vec<u8>]) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
-        let mut from_below: Option<Vec<u8>> = None;
+        let mut from_below = None;
         for level in self.levels {
-            let mut group = level.group;
-            group.extend(from_below.take());
-            from_below = match group.len() {
-                0 | 1 => group.pop(),
-                _ => Some(merge(&group)?),
-            };
+            let group: Vec<Vec<u8>> = level.into_values().chain(from_below.take()).collect();
+            if !group.is_empty() {
+                from_below = Some(join(group, &mut merge)?);
+            }
         }
         Ok(from_below.unwrap_or_default())
     }
 
-    fn add(&mut self, level: usize, result: Vec<u8>, at: u64, due: &mut Vec<Merge>) {
+    fn level(&mut self, level: u32) -> &mut BTreeMap<u64, Vec<u8>> {
+        let level = level as usize;
         if self.levels.len() <= level {
-            self.levels.resize_with(level + 1, Level::default);
+            self.levels.resize_with(level + 1, BTreeMap::new);
         }
-        let pass = self.pass;
-        let Some(place) = self.levels.get_mut(level) else { return };
-        place.bytes += result.len();
-        place.group.push(result);
-        if place.group.len() >= GROUP || (place.group.len() >= 2 && place.bytes >= GROUP_BYTES) {
-            place.bytes = 0;
-            due.push(Merge { pass, level, number: place.closed, group: mem::take(&mut place.group), at });
-            place.closed += 1;
-        }
+        &mut self.levels[level]
     }
 }
 
 impl Sink for Tree {
-    /// The partial results of the chunks of a block.
-    type Found = Vec<Vec<u8>>;
+    /// The result of a block.
+    type Found = Vec<u8>;
 
-    fn take(&mut self, found: Vec<Vec<u8>>, due: &mut Vec<Merge>) -> Result<()> {
-        self.taken += 1;
-        let at = self.taken;
-        found.into_iter().for_each(|partial| self.add(0, partial, at, due));
+    fn take(&mut self, found: Vec<u8>, due: &mut Vec<Merge>) -> Result<()> {
+        let place = Place { level: 0, index: self.next };
+        self.next += 1;
+        self.add(place, found, due);
         Ok(())
     }
 
-    fn merged(&mut self, merge: Merge, result: Vec<u8>, due: &mut Vec<Merge>) {
-        let level = merge.level + 1;
-        if self.levels.len() <= level {
-            self.levels.resize_with(level + 1, Level::default);
+    fn merged(&mut self, place: Place, result: Vec<u8>, due: &mut Vec<Merge>) {
+        self.add(place, result, due);
+    }
+}
+
+/// Neighbours as one, by `merge`, which is given no more at once than a guest should be.
+fn join(group: Vec<Vec<u8>>, mut merge: impl FnMut(&[Vec<u8>]) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+    let mut joined = Joined::default();
+    group.into_iter().try_for_each(|result| joined.push(result, &mut merge))?;
+    joined.finish(merge)
+}
+
+/// Neighbours that come one after the other and are to be one result.
+#[derive(Debug, Default)]
+pub(super) struct Joined {
+    waiting: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Joined {
+    /// Takes the next; `merge` is given what has become too much to wait.
+    pub(super) fn push(&mut self, result: Vec<u8>, merge: impl FnOnce(&[Vec<u8>]) -> Result<Vec<u8>>) -> Result<()> {
+        self.bytes += result.len();
+        self.waiting.push(result);
+        if self.waiting.len() >= GROUP || (self.waiting.len() >= 2 && self.bytes >= GROUP_BYTES) {
+            let merged = merge(&mem::take(&mut self.waiting))?;
+            self.bytes = merged.len();
+            self.waiting.push(merged);
         }
-        if let Some(place) = self.levels.get_mut(level) {
-            place.early.insert(merge.number, (result, merge.at));
+        Ok(())
+    }
+
+    /// All of them as one.
+    pub(super) fn finish(mut self, merge: impl FnOnce(&[Vec<u8>]) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+        match self.waiting.len() {
+            0 | 1 => Ok(self.waiting.pop().unwrap_or_default()),
+            _ => merge(&self.waiting),
         }
-        while let Some(place) = self.levels.get_mut(level)
-            && let Some((result, at)) = place.early.remove(&place.arrived)
-        {
-            place.arrived += 1;
-            self.add(level, result, at, due);
-        }
+    }
+}
+
+impl Merge {
+    /// Blocks that one thread would have taken when it came to this.
+    pub(super) fn at(&self) -> u64 {
+        self.place.index.saturating_add(1).saturating_mul(WIDTH.saturating_pow(self.place.level))
+    }
+
+    /// The result, by `merge`.
+    pub(super) fn make(self, merge: impl FnMut(&[Vec<u8>]) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+        join(self.group, merge)
     }
 }

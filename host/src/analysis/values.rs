@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Bytes read at a time; a multiple of the width of any number.
-const READ: usize = 1 << 20;
+pub(super) const READ: usize = 1 << 20;
 /// Bytes that wait in memory before they go to the file, so that a short analysis writes none.
 const WAITING: usize = 8 << 20;
 
@@ -53,8 +53,8 @@ impl ValueFile {
         Ok(())
     }
 
-    /// Passes everything on to the writer of the column.
-    pub(super) fn copy(mut self, writer: &mut ColumnWriter, value_type: ValueType) -> Result<()> {
+    /// Passes everything on, in pieces of whole values.
+    pub(super) fn read(mut self, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let read = |e| Error::io("read", &self.path)(e);
         self.file.seek(SeekFrom::Start(0)).map_err(read)?;
         let mut bytes = Vec::new();
@@ -64,14 +64,14 @@ impl ValueFile {
             if bytes.is_empty() {
                 break;
             }
-            push(&bytes, writer, value_type)?;
+            each(&bytes)?;
         }
-        self.waiting.chunks(READ).try_for_each(|bytes| push(bytes, writer, value_type))
+        self.waiting.chunks(READ).try_for_each(each)
     }
 }
 
-/// Passes numbers on. Should bytes be missing at the end, the writer misses a value.
-fn push(bytes: &[u8], writer: &mut ColumnWriter, value_type: ValueType) -> Result<()> {
+/// Passes numbers on to a column. Should bytes be missing at the end, the writer misses a value.
+pub(super) fn push(bytes: &[u8], value_type: ValueType, writer: &mut ColumnWriter) -> Result<()> {
     writer.push(&match value_type {
         ValueType::F32 => Values::F32(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
         ValueType::F64 => Values::F64(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect()),

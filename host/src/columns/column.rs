@@ -9,10 +9,11 @@ use std::{
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
-    format::{COLUMN, ORDER, TOTAL, TOTALS, VALUE},
+    format::{COLUMN, ORDER, VALUE},
     mapped::{Ids, Numbers, with_numbers},
     provenance::Provenance,
     reader::Reader,
+    totals::Totals,
     value::{Number, ValueType},
 };
 use crate::{Error, Result};
@@ -203,6 +204,19 @@ impl Column {
         self.value_at(place.clamp(1, self.len()) - 1)
     }
 
+    /// Smallest value v such that at least `percent` of a hundred samples are ≤ v: the [`quantile`](Column::quantile) without the rounding of
+    /// fractions; `percent` from 0 to 100, and 0 gives the minimum.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn percentile(&self, percent: u32) -> Result<f64> {
+        if percent > 100 || self.kind() == ColumnKind::Category {
+            return self.quantile(f64::from(percent) / 100.0);
+        }
+        let place = (u128::from(self.len()) * u128::from(percent)).div_ceil(100).max(1) - 1;
+        self.value_at(place as u64)
+    }
+
     /// Name and number of samples of each category, by code; none for a column of numbers.
     pub fn categories(&self) -> Option<&[(String, u64)]> {
         self.inner.categories.as_ref().map(|c| c.list.as_slice())
@@ -224,19 +238,15 @@ impl Column {
     /// # Errors
     /// [`Error::Io`] and [`Error::Column`] as for [`open`](Column::open), and if the totals were made by something else than the column.
     pub fn totals(&self) -> Result<Option<Vec<f64>>> {
-        let path = totals_path(&self.inner.path);
-        let reader = match Reader::open(&path, TOTALS) {
-            Ok(reader) => reader,
+        let totals = match Totals::open(Totals::beside(&self.inner.path)) {
+            Ok(totals) => totals,
             Err(Error::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        if reader.provenance != self.inner.provenance {
-            return Err(reader.error(format!("these totals were not made together with column `{}`", self.name())));
+        if *totals.provenance() != self.inner.provenance {
+            return Err(totals.error(format!("these totals were not made together with column `{}`", self.name())));
         }
-        match reader.numbers(TOTAL)? {
-            Numbers::F64(totals) => Ok(Some(totals.to_vec())),
-            _ => Err(reader.error(format!("field `{TOTAL}` is not f64"))),
-        }
+        Ok(Some(totals.values().to_vec()))
     }
 
     /// Whether the column belongs to a dataset of `n` samples with this fingerprint.
@@ -314,11 +324,6 @@ impl fmt::Debug for Column {
         let Inner { name, path, len, .. } = &*self.inner;
         f.debug_struct("Column").field("name", name).field("path", path).field("len", len).finish_non_exhaustive()
     }
-}
-
-/// Where the totals of the column at `path` stand.
-pub(super) fn totals_path(path: &Path) -> PathBuf {
-    path.with_extension("totals.arrow")
 }
 
 fn value(numbers: &Numbers, id: u64) -> Option<f64> {

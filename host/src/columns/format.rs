@@ -26,7 +26,8 @@
 //! first and the last sample of `order`, so opening a column reads no more than a few pages, whatever its length.
 //!
 //! Totals of the dataset as a whole, if the metric has some, are in `<name>.totals.arrow` beside the column: the same kind of file with one
-//! field `total` (f64), `curricle.format` = `totals` and the same provenance, but as many rows as there are totals.
+//! field `total` (f64), `curricle.format` = `totals` and the same provenance, but as many rows as there are totals. A metric that gives samples no
+//! values leaves this file alone, without a column.
 
 use arrow_ipc as ipc;
 use flatbuffers::{FlatBufferBuilder, ForwardsUOffset, UnionWIPOffset, Vector, WIPOffset};

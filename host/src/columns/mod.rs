@@ -1,7 +1,8 @@
 //! What do we know of each sample: columns of one value per sample, conditions on them, and the samples that meet these.
 //!
 //! A [`Column`] is one Arrow file, mapped and read in place. A [`ColumnWriter`] makes one of numbers, [`write_categories`] one of names.
-//! [`Columns`] is the set of them that a policy was granted: it answers [`Condition`]s with a [`Selection`].
+//! [`Columns`] is the set of them that a policy was granted: it answers [`Condition`]s with a [`Selection`]. [`Totals`] are numbers about the
+//! dataset as a whole.
 
 mod value;
 mod provenance;
@@ -9,6 +10,7 @@ mod format;
 mod mapped;
 mod reader;
 mod column;
+mod totals;
 mod sort;
 mod writer;
 mod condition;
@@ -27,6 +29,7 @@ pub use self::{
     condition::Condition,
     provenance::{PluginRef, Provenance},
     selection::Selection,
+    totals::Totals,
     value::{ValueType, Values},
     writer::{ColumnWriter, write_categories},
 };

@@ -8,11 +8,12 @@ use std::{
 };
 
 use super::{
-    column::{Column, totals_path},
+    column::Column,
     format::{self, Field, Head, Layout},
     mapped::{Mapped, map},
     provenance::Provenance,
     sort,
+    totals::{self, Totals},
     value::{Number, ValueType, Values},
 };
 use crate::{Error, Result, atomic::AtomicFile};
@@ -21,8 +22,6 @@ use crate::{Error, Result, atomic::AtomicFile};
 const MAX_SAMPLES: u64 = 1 << 56;
 /// Provenance and names of categories stand before the values, in messages whose sizes have 31 bits; this leaves room for the rest.
 const MAX_TEXT: usize = 1 << 30;
-/// Totals of a metric; the contract's bound.
-const MAX_TOTALS: usize = 1 << 24;
 /// Bytes written at a time.
 const BUFFER: usize = 1 << 20;
 
@@ -75,12 +74,7 @@ impl ColumnWriter {
     /// # Errors
     /// [`Error::Column`] if one is not finite or there are more than 16 777 216.
     pub fn set_totals(&mut self, totals: Vec<f64>) -> Result<()> {
-        if totals.len() > MAX_TOTALS {
-            return Err(self.file.error(format!("{} totals, at most {MAX_TOTALS} are allowed", totals.len()), "give fewer"));
-        }
-        if let Some((index, value)) = totals.iter().enumerate().find(|(_, v)| !v.is_finite()) {
-            return Err(self.file.error(format!("total {index} is {value}"), "give finite totals"));
-        }
+        totals::check(&totals).map_err(|(problem, remedy)| self.file.error(problem, remedy))?;
         self.totals = Some(totals);
         Ok(())
     }
@@ -91,12 +85,12 @@ impl ColumnWriter {
     /// [`Error::Column`] if values are missing, [`Error::Io`] if the disk is full; older files then stand unharmed.
     pub fn finish(self) -> Result<Column> {
         let ColumnWriter { file, totals } = self;
-        let beside = totals_path(&file.path);
+        let beside = Totals::beside(&file.path);
         let sorted = file.sort(&[])?;
         // A kill between the two leaves a column beside totals of another making, which are refused when they are asked for.
         match totals.filter(|totals| !totals.is_empty()) {
             Some(totals) => {
-                write_totals(&beside, &totals, &sorted.provenance)?;
+                totals::write(&beside, &totals, &sorted.provenance)?;
                 sorted.commit()
             }
             None => {
@@ -144,7 +138,7 @@ pub fn write_categories(
         file.push(&chunk)?;
     }
     let counts = serde_json::Value::from(counts).to_string();
-    let beside = totals_path(&file.path);
+    let beside = Totals::beside(&file.path);
     let column = file.sort(&[(format::COUNTS_KEY, counts)])?.commit()?;
     remove(&beside)?;
     Ok(column)
@@ -282,7 +276,7 @@ fn order_field(samples: u64) -> Field {
     Field { name: format::ORDER, value_type, coded: false }
 }
 
-fn head<'a>(
+pub(super) fn head<'a>(
     kind: &str,
     fields: &'a [Field],
     rows: u64,
@@ -299,17 +293,6 @@ fn head<'a>(
         (format::PROVENANCE_KEY, provenance),
     ];
     Ok(Head { fields, rows, metadata, names })
-}
-
-fn write_totals(path: &Path, totals: &[f64], provenance: &Provenance) -> Result<()> {
-    let fields = [Field { name: format::TOTAL, value_type: ValueType::F64, coded: false }];
-    let head = head(format::TOTALS, &fields, totals.len() as u64, None, provenance, path)?;
-    let layout = head.layout();
-    let mut bytes = layout.bytes.clone();
-    f64::put(totals, &mut bytes);
-    bytes.resize(layout.end as usize, 0);
-    bytes.extend(head.tail(&layout, &[]));
-    crate::atomic::write(path, &bytes)
 }
 
 /// Removes totals of an older column, which the next one does not have.

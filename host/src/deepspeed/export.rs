@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::{Files, INDEX_TO_METRIC, INDEX_TO_SAMPLE, MERGED, METRIC_VALUE, SAMPLE_TO_METRIC, Steps, Watch, check_name, elements::put};
 use crate::{
     Error, Result, atomic,
-    columns::{Column, ColumnKind, ColumnWriter, Values},
+    columns::{Column, ColumnKind, ColumnWriter, Totals, ValueType, Values},
     dataset::{Dialect, IndexedFile, IndexedWriter, TokenType, with_suffix},
 };
 
@@ -52,7 +52,7 @@ pub struct Exported {
 /// Writes the files of DeepSpeed's analyzer into the folder `out`/NAME, which is made if need be, and `metric_value` if the column has
 /// totals. Until all is written, nothing of it can be seen there.
 ///
-/// Memory does not grow with the number of samples. On the disk it needs 14 to 40 bytes a sample, and while it cuts values up to 16 more.
+/// Memory does not grow with the number of samples. On the disk it needs 15 to 68 bytes a sample, and while it cuts values up to 16 more.
 ///
 /// # Errors
 /// [`Error::Column`] if a value or total is no whole number of 64 bits, the values need more than 64 bits together, more than 2³¹ - 1
@@ -60,6 +60,28 @@ pub struct Exported {
 /// name is none; [`Error::Io`] if the disk is full; [`Error::Interrupted`] if the watcher says so.
 pub fn export(column: &Column, out: &Path, options: &ExportOptions<'_>) -> Result<Exported> {
     export_items(column, out, options, i32::MAX as u64)
+}
+
+/// Writes totals that stand alone as `metric_value`, into the folder `out`/NAME, which is given back.
+///
+/// # Errors
+/// [`Error::Column`] if there are none, one is no whole number, they need more than 64 bits together, or a file is there and is not to be
+/// replaced; [`Error::Config`] if the name is none; [`Error::Io`] if the disk is full.
+pub fn export_totals(totals: &Totals, out: &Path, options: &ExportOptions<'_>) -> Result<PathBuf> {
+    let name = options.name.unwrap_or(totals.name());
+    check_name(name)?;
+    let target = out.join(name);
+    check_target(totals.name(), Files { folder: &target, metric: name }, options)?;
+    if totals.values().is_empty() {
+        return Err(Error::column(totals.name(), "there are no totals", "export those of a metric that has some"));
+    }
+    let whole = WholeTotals::of(totals.name(), totals.values(), options.cut)?;
+    fs::create_dir_all(out).map_err(Error::io("create", out))?;
+    let work = work_folder(out, name)?;
+    let files = Files { folder: work.path(), metric: name };
+    whole.write(files)?;
+    publish(files, &target)?;
+    Ok(target)
 }
 
 /// As [`export`], with items of at most so many samples.
@@ -70,12 +92,9 @@ pub(super) fn export_items(column: &Column, out: &Path, options: &ExportOptions<
         return Err(Error::column(column.name(), "its values are categories", "export a column of numbers"));
     }
     let target = out.join(name);
-    let there = Files { folder: &target, metric: name };
-    if let Some(pair) = PAIRS.iter().find(|pair| there.has(pair)).filter(|_| !options.replace) {
-        let problem = format!("`{}` is there already", there.prefix(pair).display());
-        return Err(Error::column(column.name(), problem, "choose another folder or name, or force it to be replaced"));
-    }
-    let totals = whole_totals(column, options.cut)?;
+    check_target(column.name(), Files { folder: &target, metric: name }, options)?;
+    let totals = column.totals()?.filter(|totals| !totals.is_empty());
+    let totals = totals.map(|totals| WholeTotals::of(column.name(), &totals, options.cut)).transpose()?;
     fs::create_dir_all(out).map_err(Error::io("create", out))?;
     let cut = options.cut && !column.is_integer();
     let passes = if cut { 3 } else { 2 };
@@ -100,7 +119,7 @@ pub(super) fn export_items(column: &Column, out: &Path, options: &ExportOptions<
     let distinct = job.write_by_value(&mut steps)?;
     job.write_merged()?;
     if let Some(totals) = &totals {
-        job.write_totals(totals)?;
+        totals.write(files)?;
     }
     let exported = Exported {
         folder: target.clone(),
@@ -108,7 +127,7 @@ pub(super) fn export_items(column: &Column, out: &Path, options: &ExportOptions<
         distinct,
         value_type,
         id_type,
-        totals: totals.as_ref().map(|(totals, _)| totals.len()),
+        totals: totals.as_ref().map(|totals| totals.item.len() / totals.token_type.width()),
     };
     publish(files, &target)?;
     Ok(exported)
@@ -194,14 +213,6 @@ impl Job<'_> {
         writer.finish()
     }
 
-    fn write_totals(&self, (totals, token_type): &(Vec<i128>, TokenType)) -> Result<()> {
-        let mut writer = self.create(METRIC_VALUE, *token_type)?;
-        let mut item = Vec::new();
-        totals.iter().for_each(|total| put(*token_type, *total, &mut item));
-        writer.push(&item)?;
-        writer.finish()
-    }
-
     fn check_item(&self, samples: u64, pair: &str) -> Result<()> {
         match samples <= self.longest {
             true => Ok(()),
@@ -213,24 +224,48 @@ impl Job<'_> {
     }
 }
 
-/// The totals as whole numbers, and their type; none if there are none.
-fn whole_totals(column: &Column, cut: bool) -> Result<Option<(Vec<i128>, TokenType)>> {
-    let Some(totals) = column.totals()?.filter(|totals| !totals.is_empty()) else { return Ok(None) };
-    let mut whole = Vec::with_capacity(totals.len());
-    for (i, total) in totals.into_iter().enumerate() {
-        if total.fract() != 0.0 && !cut {
-            let problem = format!("its total {i} is {total}, and no whole number");
-            return Err(Error::column(column.name(), problem, "cut values towards zero with `--cut`"));
+/// Totals as DeepSpeed keeps them.
+struct WholeTotals {
+    token_type: TokenType,
+    /// The only item.
+    item: Vec<u8>,
+}
+
+impl WholeTotals {
+    fn of(name: &str, totals: &[f64], cut: bool) -> Result<WholeTotals> {
+        let mut whole = Vec::with_capacity(totals.len());
+        for (i, total) in totals.iter().enumerate() {
+            if total.fract() != 0.0 && !cut {
+                let problem = format!("its total {i} is {total}, and no whole number");
+                return Err(Error::column(name, problem, "cut values towards zero with `--cut`"));
+            }
+            // Beyond 128 bits it comes out as the largest number there is, for which there is no type either.
+            whole.push(total.trunc() as i128);
         }
-        // Beyond 128 bits it comes out as the largest number there is, for which there is no type either.
-        whole.push(total.trunc() as i128);
-    }
-    let (min, max) = whole.iter().fold((i128::MAX, i128::MIN), |(min, max), total| (min.min(*total), max.max(*total)));
-    match TokenType::holding(min, max) {
-        Some(token_type) => Ok(Some((whole, token_type))),
-        None => {
+        let (min, max) = whole.iter().fold((i128::MAX, i128::MIN), |(min, max), total| (min.min(*total), max.max(*total)));
+        let token_type = TokenType::holding(min, max).ok_or_else(|| {
             let problem = format!("no integer of 64 bits holds both its smallest total, {min}, and its largest, {max}");
-            Err(Error::column(column.name(), problem, "scale the metric"))
+            Error::column(name, problem, "scale the metric")
+        })?;
+        let mut item = Vec::new();
+        whole.iter().for_each(|total| put(token_type, *total, &mut item));
+        Ok(WholeTotals { token_type, item })
+    }
+
+    fn write(&self, files: Files<'_>) -> Result<()> {
+        let mut writer = IndexedWriter::create(files.prefix(METRIC_VALUE), self.token_type, Dialect::DeepSpeed)?;
+        writer.push(&self.item)?;
+        writer.finish()
+    }
+}
+
+/// Refuses to write over what is there, if that is not wished.
+fn check_target(name: &str, there: Files<'_>, options: &ExportOptions<'_>) -> Result<()> {
+    match PAIRS.iter().find(|pair| there.has(pair)).filter(|_| !options.replace) {
+        None => Ok(()),
+        Some(pair) => {
+            let problem = format!("`{}` is there already", there.prefix(pair).display());
+            Err(Error::column(name, problem, "choose another folder or name, or force it to be replaced"))
         }
     }
 }
@@ -239,7 +274,7 @@ fn whole_totals(column: &Column, cut: bool) -> Result<Option<(Vec<i128>, TokenTy
 fn cut_column(column: &Column, folder: &Path, steps: &mut Steps<'_>) -> Result<Column> {
     let path = folder.join(format!("{}.arrow", column.name()));
     // A float that is cut remains one of its kind, so the wider type loses nothing.
-    let mut writer = ColumnWriter::create(path, crate::columns::ValueType::F64, column.provenance().clone())?;
+    let mut writer = ColumnWriter::create(path, ValueType::F64, column.provenance().clone())?;
     let (mut ids, mut values) = (Vec::new(), Vec::new());
     let mut first = 0;
     while first < column.len() {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    columns::{Column, ColumnWriter, Provenance, ValueType, Values},
+    columns::{Column, ColumnWriter, Provenance, Totals, ValueType, Values},
     dataset::{Dataset, ElementType, IndexedFile, TokenType},
 };
 
@@ -49,27 +49,18 @@ pub struct ImportOptions<'a> {
 /// watcher says so.
 pub fn import(folder: &Path, dataset: &Dataset, target: &Path, options: &ImportOptions<'_>) -> Result<Column> {
     let files = Files { folder, metric: metric_of(folder, options.metric)? };
-    check_name(files.metric)?;
-    if target.exists() && !options.replace {
-        let name = target.file_stem().unwrap_or_default().to_string_lossy();
-        let problem = format!("`{}` is there already", target.display());
-        return Err(Error::column(name, problem, "give the column another name, or force it to be replaced"));
-    }
+    check_target(target, options)?;
     let mut steps = Steps { watch: options.watch, doing: "importing", done: 0, total: dataset.len().saturating_mul(3) };
     let source = Source::open(&files, dataset, &mut steps)?;
     let totals = match options.totals {
-        Some(folder) => Some(Totals::open(&Files { folder, metric: metric_of(folder, None)? })?),
-        None if files.has(METRIC_VALUE) => Some(Totals::open(&files)?),
+        Some(folder) => Some(MetricValue::open(&Files { folder, metric: metric_of(folder, None)? })?),
+        None if files.has(METRIC_VALUE) => Some(MetricValue::open(&files)?),
         None => None,
     };
     let value_type = source.value_type(&mut steps)?;
-    let mut provenance = Provenance::of(dataset.fingerprint().to_string(), dataset.len());
-    provenance.config = json!({ "deepspeed": { "values": source.described(), "totals": totals.as_ref().map(|totals| &totals.described) } });
-    provenance.note = Some(format!("imported from {}", folder.display()));
-
-    if let Some(parent) = target.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
-    }
+    let described = json!({ "values": source.described(), "totals": totals.as_ref().map(|totals| &totals.described) });
+    let provenance = provenance(folder, dataset, described);
+    create_folder(target)?;
     let mut writer = ColumnWriter::create(target, value_type, provenance)?;
     let mut first = 0;
     while first < source.n {
@@ -83,12 +74,63 @@ pub fn import(folder: &Path, dataset: &Dataset, target: &Path, options: &ImportO
     writer.finish()
 }
 
+/// Makes totals at `target` (`<name>.totals.arrow`) of the `metric_value` in `folder`, for a metric about `dataset` as a whole. The folder of
+/// `target` is made if need be.
+///
+/// # Errors
+/// As [`import`].
+pub fn import_totals(folder: &Path, dataset: &Dataset, target: &Path, options: &ImportOptions<'_>) -> Result<Totals> {
+    let files = Files { folder, metric: metric_of(folder, options.metric)? };
+    check_target(target, options)?;
+    let totals = MetricValue::open(&files)?;
+    let provenance = provenance(folder, dataset, json!({ "totals": totals.described }));
+    create_folder(target)?;
+    Totals::write(target, totals.values, provenance)
+}
+
+/// Whether a folder has nothing but `metric_value` of a metric, which is for [`import_totals`]; anything else is for [`import`]. `metric` is
+/// its name where it is not that of the folder.
+pub fn is_about_the_whole(folder: &Path, metric: Option<&str>) -> bool {
+    metric_of(folder, metric).is_ok_and(|metric| {
+        let files = Files { folder, metric };
+        files.has(METRIC_VALUE) && ![SAMPLE_TO_METRIC, INDEX_TO_METRIC, INDEX_TO_SAMPLE].iter().any(|pair| files.has(pair))
+    })
+}
+
+/// Where a file came from.
+fn provenance(folder: &Path, dataset: &Dataset, described: Value) -> Provenance {
+    let mut provenance = Provenance::of(dataset.fingerprint().to_string(), dataset.len());
+    provenance.config = json!({ "deepspeed": described });
+    provenance.note = Some(format!("imported from {}", folder.display()));
+    provenance
+}
+
+/// Refuses to write over what is there, if that is not wished.
+fn check_target(target: &Path, options: &ImportOptions<'_>) -> Result<()> {
+    match target.exists() && !options.replace {
+        false => Ok(()),
+        true => {
+            let name = target.file_stem().unwrap_or_default().to_string_lossy();
+            let problem = format!("`{}` is there already", target.display());
+            Err(Error::column(name, problem, "give the column another name, or force it to be replaced"))
+        }
+    }
+}
+
+fn create_folder(target: &Path) -> Result<()> {
+    match target.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => fs::create_dir_all(parent).map_err(Error::io("create", parent)),
+        None => Ok(()),
+    }
+}
+
 /// The name of a metric, which DeepSpeed gives the folder too.
 fn metric_of<'a>(folder: &'a Path, named: Option<&'a str>) -> Result<&'a str> {
-    named.or_else(|| folder.file_name().and_then(|name| name.to_str())).ok_or_else(|| {
+    let name = named.or_else(|| folder.file_name().and_then(|name| name.to_str())).ok_or_else(|| {
         let problem = format_args!("`{}` does not say the name of a metric", folder.display());
         Error::config("name of the metric", problem, "name the metric")
-    })
+    })?;
+    check_name(name).map(|()| name)
 }
 
 /// A pair of whole numbers.
@@ -164,7 +206,9 @@ impl Source {
                 files.metric
             );
             let remedy = match files.has(METRIC_VALUE) {
-                true => "its metric is about the dataset as a whole: name this folder as the totals of a metric with a value per sample",
+                true => {
+                    "its metric is about the dataset as a whole: import totals, or name this folder as those of a metric with a value per sample"
+                }
                 false => "give the folder of a metric, and name the metric if the folder has another name",
             };
             return Err(Error::dataset(files.folder, problem, remedy));
@@ -252,13 +296,13 @@ fn rows_of(samples: &Integers, n: u64, steps: &mut Steps<'_>) -> Result<Vec<u32>
 }
 
 /// What a metric about the dataset as a whole came to.
-struct Totals {
+struct MetricValue {
     values: Vec<f64>,
     described: Value,
 }
 
-impl Totals {
-    fn open(files: &Files<'_>) -> Result<Totals> {
+impl MetricValue {
+    fn open(files: &Files<'_>) -> Result<MetricValue> {
         let pair = Integers::open(files, METRIC_VALUE)?;
         let wrong = |problem: String, remedy| Err(Error::dataset(path(&pair.file), problem, remedy));
         if pair.file.len() != 1 {
@@ -267,7 +311,7 @@ impl Totals {
         let totals: Vec<i128> = numbers(pair.token_type, pair.file.bytes(0)?).collect();
         match totals.iter().position(|total| total.abs() > EXACT_F64) {
             Some(i) => wrong(format!("number {i} is beyond 2⁵³, up to which a column keeps totals exactly"), "scale the metric"),
-            None => Ok(Totals { values: totals.into_iter().map(|total| total as f64).collect(), described: pair.described() }),
+            None => Ok(MetricValue { values: totals.into_iter().map(|total| total as f64).collect(), described: pair.described() }),
         }
     }
 }

@@ -14,7 +14,8 @@
 //! largest value, under the type codes of [`Dialect::DeepSpeed`](crate::dataset::Dialect::DeepSpeed).
 //!
 //! [`export`] writes these files of a [`Column`](crate::columns::Column), byte for byte as DeepSpeed does but for the document index, in which
-//! DeepSpeed repeats the end. [`import`] makes a column of them, whichever version of DeepSpeed wrote them.
+//! DeepSpeed repeats the end. [`import`] makes a column of them, whichever version of DeepSpeed wrote them. [`export_totals`] and
+//! [`import_totals`] do so for metrics about a dataset as a whole, which have [`Totals`](crate::columns::Totals) only.
 
 mod elements;
 mod export;
@@ -28,8 +29,8 @@ use std::{
 };
 
 pub use self::{
-    export::{ExportOptions, Exported, export},
-    import::{ImportOptions, import},
+    export::{ExportOptions, Exported, export, export_totals},
+    import::{ImportOptions, import, import_totals, is_about_the_whole},
 };
 use crate::{Error, Result, dataset::with_suffix};
 

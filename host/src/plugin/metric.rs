@@ -1,4 +1,4 @@
-//! Metrics: one value per sample.
+//! Metrics: one value per sample, or numbers about the dataset as a whole.
 
 use std::{
     path::Path,
@@ -96,14 +96,18 @@ impl MetricPlugin {
     /// Makes a configured instance.
     ///
     /// # Errors
-    /// [`Error::Plugin`](crate::Error::Plugin) if it refuses its configuration, fails, or asks for more than 16 passes.
+    /// [`Error::Plugin`](crate::Error::Plugin) if it refuses its configuration, fails, asks for more than 16 passes, or for neither passes nor
+    /// values.
     pub fn instantiate(&self) -> Result<Metric> {
         let (mut session, exports) = self.loaded.instantiate(MetricWorld)?;
         let config = self.loaded.config();
         let needs = session.ask("metric.configure", None, 0, |store| exports.call_configure(store, config))?;
-        let needs = Needs { passes: needs.passes, tokens: needs.tokens };
+        let needs = Needs { passes: needs.passes, tokens: needs.tokens, values: needs.values };
         if needs.passes > MAX_PASSES {
             return Err(session.contract(format!("it asks for {} passes, at most {MAX_PASSES} are made", needs.passes), report::AUTHOR));
+        }
+        if needs.passes == 0 && !needs.values {
+            return Err(session.contract("it asks for neither passes nor values, so there is nothing that it could find", report::AUTHOR));
         }
         Ok(Metric { session, exports, needs, value_type: self.value_type.clone() })
     }
@@ -112,10 +116,12 @@ impl MetricPlugin {
 /// What a metric asks of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
-    /// Passes of [`Metric::accumulate`] over the whole dataset before [`Metric::measure`]; 0 to 16.
+    /// Passes of [`Metric::accumulate`] over the whole dataset, before [`Metric::measure`]; 0 to 16.
     pub passes: u32,
     /// Whether it reads tokens at all; if not, it is given none, and the offsets still tell the lengths.
     pub tokens: bool,
+    /// Whether samples have values. If not, there is at least one pass, and [`Metric::totals`] are all that it finds.
+    pub values: bool,
 }
 
 /// Consecutive samples laid end to end.

@@ -37,14 +37,6 @@ fn every_token_width_gives_the_same_values_to_the_bit() {
 }
 
 #[test]
-fn counts_come_back_from_their_bytes_and_add_up() {
-    let bytes = counts::to_bytes(&[1, 0, u64::MAX]);
-    assert_eq!(counts::from_bytes(&bytes), [1, 0, u64::MAX]);
-    let merged = counts::merge(&[counts::to_bytes(&[1, 2]), Vec::new(), counts::to_bytes(&[10, 20, 30])]);
-    assert_eq!(counts::from_bytes(&merged), [11, 22, 30]);
-}
-
-#[test]
 fn an_empty_sample_has_no_rarity() {
     let analysis = analyze::<VocabRarity>(json!({}), &[samples::<u32>(0, &[&[], &[5]])]).unwrap();
     assert_eq!(floats(&analysis.values), [0.0, 0.0]);
@@ -58,4 +50,30 @@ fn a_token_id_past_the_limit_is_refused_with_its_sample() {
         error.to_string(),
         "data: sample 8 holds token 4000000000, but ids must be below 1000, which is `max-vocab`; is the dataset damaged or of another token width?"
     );
+}
+
+#[test]
+fn ids_that_never_occur_count_once_if_the_vocabulary_is_given_and_whole_values_are_cut() {
+    let chunks = [samples::<u16>(0, &[&[1, 1, 2], &[3, 3, 3]])];
+    let analysis = analyze::<VocabRarity>(json!({"vocab-size": 10}), &chunks).unwrap();
+    // Seven ids occur never: 6 tokens and 7 more.
+    let of = |count: f64| -(count / 13.0).ln();
+    for (found, expected) in floats(&analysis.values).iter().zip([2.0 * of(2.0) + of(1.0), 3.0 * of(3.0)]) {
+        assert!((found - expected).abs() < 1e-12, "{found} instead of {expected}");
+    }
+    assert_eq!(analysis.totals, [0.0, 2.0, 1.0, 3.0]);
+    let whole = analyze::<VocabRarity>(json!({"vocab-size": 10, "whole": true}), &chunks).unwrap();
+    assert_eq!(whole.values, [Values::U64(vec![6, 4])]);
+    let error = analyze::<VocabRarity>(json!({"vocab-size": 3}), &chunks).unwrap_err().to_string();
+    assert!(error.starts_with("data: token 3 occurs, but ids must be below 3, which is `vocab-size`; "), "{error}");
+}
+
+#[test]
+fn per_token_is_the_mean_and_leaves_an_empty_sample_at_0() {
+    let chunks = [samples::<u8>(0, &[&[1, 1, 2, 2], &[], &[1]])];
+    let values = floats(&analyze::<VocabRarity>(json!({"per-token": true}), &chunks).unwrap().values);
+    let sums = floats(&analyze::<VocabRarity>(json!({}), &chunks).unwrap().values);
+    assert_eq!(values, [sums[0] / 4.0, 0.0, sums[2]]);
+    let error = analyze::<VocabRarity>(json!({"per-token": true, "whole": true}), &chunks).unwrap_err().to_string();
+    assert!(error.contains("`per-token`"), "{error}");
 }

@@ -271,3 +271,30 @@ fn checked_len(item: u64, len: u64) -> Result<i32> {
         Error::data(problem, "split the document")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::TokenType, *};
+
+    #[test]
+    fn an_item_in_pieces_is_one_item_and_ends_before_it_is_too_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let prefix = folder.path().join("p");
+        let mut writer = IndexedWriter::create(&prefix, TokenType::U16, Magic::MMap).unwrap();
+        writer.extend(&[1, 0]).unwrap();
+        writer.extend(&[2, 0, 3, 0]).unwrap();
+        writer.end_item().unwrap();
+        writer.extend(&[4, 0]).unwrap();
+        // As if all these had been written.
+        let open = std::mem::replace(&mut writer.open, i32::MAX as u64);
+        assert_eq!(
+            writer.extend(&[5, 0]).unwrap_err().to_string(),
+            "item 1: 2147483648 tokens are more than the 2147483647 that the format can hold; split the document"
+        );
+        writer.open = open;
+        writer.finish().unwrap();
+        let file = IndexedFile::open(&prefix).unwrap();
+        assert_eq!(file.items(0..2).unwrap().map(|item| item.unwrap().len()).collect::<Vec<_>>(), [6, 2]);
+        assert_eq!(file.document_index().collect::<Vec<_>>(), [0, 2]);
+    }
+}

@@ -12,8 +12,8 @@ use crate::{
 /// A guest that wants one pass, hands back what it is given, and measures as told.
 fn metric(measure: &str) -> GuestText {
     guest("metric")
-        // ok(needs { passes: 1, tokens: true })
-        .with("(data (i32.const 96) \"\\00\\00\\00\\00\\01\\00\\00\\00\\01\")")
+        // ok(needs { passes: 1, tokens: true, values: true })
+        .with("(data (i32.const 96) \"\\00\\00\\00\\00\\01\\00\\00\\00\\01\\01\")")
         .export("configure", "(param i32 i32) (result i32) (i32.const 96)")
         .export("accumulate", &format!("(param i32 i64 i32 i32 i32 i32 i32) (result i32) {OK}"))
         .export("partial", "(param i32) (result i32) (i32.store (i32.const 112) (i32.const 512)) (i32.store (i32.const 116) (i32.const 3)) (i32.const 112)")
@@ -47,7 +47,7 @@ fn refused(guest: &GuestText) -> String {
 #[test]
 fn all_calls_come_through() {
     let mut metric = start(&metric(&answer(2, ALL)), &Limits::default());
-    assert_eq!(metric.needs(), Needs { passes: 1, tokens: true });
+    assert_eq!(metric.needs(), Needs { passes: 1, tokens: true, values: true });
     metric.accumulate(0, &SAMPLES).unwrap();
     assert_eq!(metric.partial(0).unwrap(), b"abc");
     assert_eq!(metric.merge(0, &[b"first".to_vec(), b"second".to_vec()]).unwrap(), b"first");
@@ -106,4 +106,12 @@ fn seventeen_passes_are_too_many() {
     let plugin = MetricPlugin::load("m", &guest.file().path(), &Value::Null, &Limits::default()).unwrap();
     let Error::Plugin(fault) = plugin.instantiate().unwrap_err() else { panic!() };
     assert_eq!(fault.problem, "it asks for 17 passes, at most 16 are made");
+}
+
+#[test]
+fn a_metric_that_wants_nothing_is_refused() {
+    let guest = metric("").with("(data (i32.const 100) \"\\00\\00\\00\\00\\01\\00\")");
+    let plugin = MetricPlugin::load("m", &guest.file().path(), &Value::Null, &Limits::default()).unwrap();
+    let Error::Plugin(fault) = plugin.instantiate().unwrap_err() else { panic!() };
+    assert_eq!(fault.problem, "it asks for neither passes nor values, so there is nothing that it could find");
 }

@@ -1,6 +1,6 @@
-//! From counts to the values of samples.
+//! How rare a token is, and the tokens of a sample together.
 
-use curricle_guest::{Samples, Token, Tokens};
+use curricle_guest::{Error, Result, Samples, Token, Tokens};
 
 /// Sizes of tables whose loops need no check of an index: all of the ids of 1 or 2 bytes, and the vocabularies in use that need 4.
 pub(crate) const BYTE: usize = 1 << 8;
@@ -14,13 +14,34 @@ pub struct Rarity(Vec<f64>);
 impl Rarity {
     /// −ln(count / total) by id.
     ///
+    /// Ids below `vocab_size`, if it is given, that never occur count as if they had occurred once, which makes the total larger by as many: the
+    /// rule of DeepSpeed's recipes.
+    ///
     /// The logarithm is libm's, not the platform's: these differ in the last bit between systems, and values must not.
-    pub fn new(counts: &[u64]) -> Rarity {
+    ///
+    /// # Errors
+    /// [`Error::Data`] if an id occurs that is not below `vocab_size`.
+    pub fn new(counts: &[u64], vocab_size: Option<u32>) -> Result<Rarity> {
+        let mut counts = counts.to_vec();
+        if let Some(vocab_size) = vocab_size {
+            if let Some(most) = counts.len().checked_sub(1).filter(|most| *most >= vocab_size as usize) {
+                return Err(Error::data(format!(
+                    "token {most} occurs, but ids must be below {vocab_size}, which is `vocab-size`; give the size of the vocabulary that the dataset was made with"
+                )));
+            }
+            counts.resize(vocab_size as usize, 0);
+            counts.iter_mut().for_each(|count| *count = (*count).max(1));
+        }
         let total: f64 = counts.iter().map(|&count| count as f64).sum();
         let mut table: Vec<f64> = counts.iter().map(|&count| -libm::log(count as f64 / total)).collect();
         let size = if table.len() <= SHORT { SHORT } else { LARGE };
         table.resize(table.len().max(size), f64::INFINITY);
-        Rarity(table)
+        Ok(Rarity(table))
+    }
+
+    /// The largest of the ids that occur or are taken to; 0 if there are none.
+    pub fn max(&self) -> f64 {
+        self.0.iter().copied().filter(|rarity| rarity.is_finite()).fold(0.0, f64::max)
     }
 
     /// The sum over the tokens of each sample.

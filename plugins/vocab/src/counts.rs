@@ -1,8 +1,11 @@
-//! How often each token id occurs, and the same as bytes: u64 little-endian by id, as many as the largest id that occurs asks for.
+//! How often each token id occurs.
 
 use curricle_guest::{Error, Result, Samples, Token, Tokens};
 
 use crate::rarity::{BYTE, LARGE, SHORT};
+
+/// Most ids that can be told apart; as many as the host keeps totals of.
+pub const MAX_VOCAB: u32 = 1 << 24;
 
 /// Counts in the making.
 #[derive(Debug)]
@@ -16,9 +19,15 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts of ids below `max_vocab`.
-    pub fn new(max_vocab: u32) -> Counts {
-        Counts { max_vocab: max_vocab as usize, narrow: Vec::new(), wide: Vec::new(), pending: 0 }
+    /// Counts of ids below `max_vocab`, the value of the key `max-vocab`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it is 0 or beyond [`MAX_VOCAB`].
+    pub fn new(max_vocab: u32) -> Result<Counts> {
+        if !(1..=MAX_VOCAB).contains(&max_vocab) {
+            return Err(Error::config("max-vocab", format!("found {max_vocab}, but 1 to {MAX_VOCAB} are possible")));
+        }
+        Ok(Counts { max_vocab: max_vocab as usize, narrow: Vec::new(), wide: Vec::new(), pending: 0 })
     }
 
     /// Counts the tokens of a chunk.
@@ -85,7 +94,7 @@ impl Counts {
         self.pending = 0;
     }
 
-    /// The counts by id, without zeros at the end; empties it.
+    /// The counts by id, as many as the largest id that occurs asks for; empties it.
     pub fn take(&mut self) -> Vec<u64> {
         self.widen();
         let counts = self.wide.iter().rposition(|&count| count > 0).and_then(|last| self.wide.get(..=last)).unwrap_or_default().to_vec();
@@ -119,30 +128,4 @@ fn count<T: Token>(tokens: &[T], mut add: impl FnMut(usize)) {
         group.iter().for_each(|&token| add(token.index()));
     }
     rest.iter().for_each(|&token| add(token.index()));
-}
-
-/// Counts as bytes.
-pub fn to_bytes(counts: &[u64]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(8 * counts.len());
-    counts.iter().for_each(|count| bytes.extend_from_slice(&count.to_le_bytes()));
-    bytes
-}
-
-/// Bytes as counts; an incomplete count at the end is left out.
-pub fn from_bytes(bytes: &[u8]) -> Vec<u64> {
-    let (counts, _) = bytes.as_chunks();
-    counts.iter().map(|&count| u64::from_le_bytes(count)).collect()
-}
-
-/// The sums of counts by id. A sum that would pass 2^64 stays there.
-pub fn merge(partials: &[Vec<u8>]) -> Vec<u8> {
-    let mut sums: Vec<u64> = Vec::new();
-    for partial in partials {
-        let counts = from_bytes(partial);
-        if sums.len() < counts.len() {
-            sums.resize(counts.len(), 0);
-        }
-        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum = sum.saturating_add(count));
-    }
-    to_bytes(&sums)
 }
