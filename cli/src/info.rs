@@ -165,6 +165,7 @@ fn of_run(path: &Path) -> Result<Value> {
     run.planner()?;
     let shape = run.shape();
     let description = run.policy().description();
+    let batch = &run.config().batch;
     Ok(json!({
         "what": "run",
         "seed": run.config().seed,
@@ -174,8 +175,9 @@ fn of_run(path: &Path) -> Result<Value> {
         "columns": run.columns().iter().map(|(name, _)| name).collect::<Vec<_>>(),
         "policy": format!("{} {}: {}", description.name, description.version, description.summary),
         "pacing": run.config().pacing.keys().collect::<Vec<_>>(),
-        "global_batch_size": shape.global(),
-        "micro_batch_size": shape.micro_batch(),
+        "global_batch_size": batch.global_batch_size,
+        "micro_batch_size": batch.tokens.is_none().then(|| shape.micro_batch()),
+        "micro_batch_tokens": batch.tokens.as_ref().map(|tokens| tokens.max_tokens),
         "gradient_accumulation_steps": shape.accumulation(),
         "dp_world_size": shape.dp_world_size(),
         "dp_rank": shape.dp_rank(),
@@ -189,6 +191,7 @@ fn of_state(path: &Path) -> Result<Value> {
         "next_step": state.step(),
         "consumed_samples": state.consumed_samples(),
         "consumed_tokens": state.consumed_tokens(),
+        "kept_back": state.kept_back(),
         "identity": serde_json::to_value(state.identity())?,
     }))
 }

@@ -43,6 +43,19 @@ impl Ends {
         }
     }
 
+    /// Under a budget of tokens: samples that are drawn for the step after `step`, at most `room`, after `drawn` in the steps before; and
+    /// whether nothing is left to draw then. None if the run is over.
+    pub(crate) fn next_draw(&self, step: u64, drawn: u64, room: u32) -> Option<(u32, bool)> {
+        if self.steps.is_some_and(|steps| step >= steps) {
+            return None;
+        }
+        let Some(samples) = self.samples else { return Some((room, false)) };
+        match u32::try_from(samples.saturating_sub(drawn)) {
+            Ok(left) if left <= room => Some((left, true)),
+            _ => Some((room, false)),
+        }
+    }
+
     /// Global batches of a whole run whose every batch has `global` samples, but perhaps the last.
     pub(crate) fn n_steps(&self, global: u32) -> Option<u64> {
         let global = u64::from(global.max(1));
