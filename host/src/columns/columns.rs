@@ -21,7 +21,14 @@ pub struct Columns {
     /// Why a column that somebody may ask for is not among them.
     excluded: BTreeMap<String, String>,
     /// The last conditions that were intersected: whoever counts samples may well open a stream of them next.
-    last: Arc<Mutex<Option<(Vec<Condition>, Selection)>>>,
+    last: Arc<Mutex<Option<Intersection>>>,
+}
+
+/// What several conditions came to.
+#[derive(Clone, Debug)]
+struct Intersection {
+    conditions: Vec<Condition>,
+    selection: Selection,
 }
 
 impl Columns {
@@ -99,11 +106,11 @@ impl Columns {
     fn intersection(&self, conditions: &[Condition]) -> Result<Selection> {
         // Whole or absent at any time, so a panic elsewhere leaves nothing broken in it. Not locked over the work, which runs on many threads.
         let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, selection)) = last().as_ref().filter(|(of, _)| of == conditions) {
-            return Ok(selection.clone());
+        if let Some(kept) = last().as_ref().filter(|kept| kept.conditions == conditions) {
+            return Ok(kept.selection.clone());
         }
         let selection = Selection::set(scan::intersect(self.n_samples, &self.places(conditions)?)?);
-        *last() = Some((conditions.to_vec(), selection.clone()));
+        *last() = Some(Intersection { conditions: conditions.to_vec(), selection: selection.clone() });
         Ok(selection)
     }
 

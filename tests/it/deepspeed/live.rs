@@ -73,16 +73,8 @@ fn deepspeed_says_again_what_the_golden_files_hold() -> Result<()> {
 #[test]
 fn deepspeed_reads_the_pairs_that_are_written_in_its_dialect() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let types = [
-        TokenType::U8,
-        TokenType::I8,
-        TokenType::I16,
-        TokenType::I32,
-        TokenType::I64,
-        TokenType::U16,
-        TokenType::U32,
-        TokenType::U64,
-    ];
+    let types =
+        [TokenType::U8, TokenType::I8, TokenType::I16, TokenType::I32, TokenType::I64, TokenType::U16, TokenType::U32, TokenType::U64];
     for token_type in types {
         let prefix = folder.path().join(token_type.name());
         let mut writer = IndexedWriter::create(&prefix, token_type, Dialect::DeepSpeed)?;
