@@ -3,11 +3,14 @@
 mod analyze;
 mod build;
 mod chart;
+mod columns;
+mod convert;
 mod dataset_options;
 mod history;
 mod demo;
 mod import;
 mod info;
+mod join;
 mod merge;
 mod metric_options;
 mod run_options;
@@ -37,12 +40,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Import(import::Args),
+    Join(join::Args),
     Info(info::Args),
     Analyze(analyze::Args),
+    Columns(columns::Args),
     Merge(merge::Args),
     Simulate(simulate::Args),
     Sample(sample::Args),
     Build(build::Args),
+    ConvertDeepspeed(convert::Args),
     Demo(demo::Args),
 }
 
@@ -55,12 +61,15 @@ fn main() -> ExitCode {
     terminal::catch_interrupts();
     let done = match cli.verb {
         Verb::Import(args) => import::run(args),
+        Verb::Join(args) => join::run(args),
         Verb::Info(args) => info::run(args),
         Verb::Analyze(args) => analyze::run(args),
+        Verb::Columns(args) => columns::run(args),
         Verb::Merge(args) => merge::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
         Verb::Build(args) => build::run(args),
+        Verb::ConvertDeepspeed(args) => convert::run(args),
         Verb::Demo(args) => demo::run(args),
     };
     match done {

@@ -129,11 +129,11 @@ impl MetricOptions {
     }
 }
 
-fn is_column_name(name: &str) -> bool {
+pub(crate) fn is_column_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && !name.ends_with(".totals") && !name.contains(['/', '\\'])
 }
 
-fn bad(option: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Error {
+pub(crate) fn bad(option: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Error {
     Error::Config { place: format!("`{option}`"), problem: problem.into(), remedy: remedy.into() }
 }
 

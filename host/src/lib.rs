@@ -11,6 +11,7 @@
 //!
 //! * A [`Dataset`](dataset::Dataset) gives samples of tokens, read in place.
 //! * A [`Column`](columns::Column) holds one value per sample, made by a metric plugin ([`analysis`]).
+//! * A column comes from and goes to the files of DeepSpeed's analyzer, too ([`deepspeed`]).
 //! * A [`Stream`](streams::Stream) is an endless order over the samples that meet conditions on columns: a function, not a table.
 //! * A [policy](plugin::Policy) is called once per global batch and says how many samples to draw from which stream. It sees neither tokens
 //!   nor ranks, so every rank plans the same.
@@ -49,6 +50,7 @@ pub mod streams;
 pub mod pacing;
 pub mod plugin;
 pub mod analysis;
+pub mod deepspeed;
 pub mod batch;
 mod sampler;
 
@@ -57,7 +59,7 @@ pub use crate::{
     fault::{Fault, FaultKind},
     hex::hex,
     sampler::{
-        BatchConfig, DatasetConfig, Identity, Layout, PacingConfig, Planned, Planner, PluginConfig, Run, RunConfig, STATE_VERSION, Sampler,
-        SamplerState,
+        BatchConfig, DatasetConfig, Identity, Layout, PacingConfig, Planned, Planner, PluginConfig, RandomLtdConfig, ReshapeConfig, Run,
+        RunConfig, STATE_VERSION, Sampler, SamplerState, TruncateConfig,
     },
 };

@@ -35,13 +35,14 @@ fn uses(text: &str, module: &str) -> bool {
 #[test]
 fn arrows_between_the_hosts_folders_point_one_way() {
     let forbidden = [
-        ("dataset", &["columns", "streams", "analysis", "plugin", "batch", "sampler"][..]),
-        ("columns", &["streams", "analysis", "plugin", "batch", "sampler"]),
-        ("streams", &["analysis", "plugin", "batch", "sampler"]),
-        ("plugin", &["dataset", "analysis", "sampler"]),
-        ("batch", &["analysis", "plugin", "sampler"]),
-        ("analysis", &["batch", "sampler", "streams"]),
-        ("sampler", &["analysis"]),
+        ("dataset", &["columns", "streams", "analysis", "plugin", "batch", "sampler", "deepspeed"][..]),
+        ("columns", &["streams", "analysis", "plugin", "batch", "sampler", "deepspeed"]),
+        ("streams", &["analysis", "plugin", "batch", "sampler", "deepspeed"]),
+        ("plugin", &["dataset", "analysis", "sampler", "deepspeed"]),
+        ("batch", &["analysis", "plugin", "sampler", "deepspeed"]),
+        ("analysis", &["batch", "sampler", "streams", "deepspeed"]),
+        ("sampler", &["analysis", "deepspeed"]),
+        ("deepspeed", &["streams", "analysis", "plugin", "batch", "sampler"]),
     ];
     for (folder, modules) in forbidden {
         for (path, text) in sources(&root().join("host/src").join(folder)) {

@@ -22,7 +22,10 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use curricle::{Error, dataset::TokenType};
+use curricle::{
+    Error,
+    dataset::{Dialect, TokenType},
+};
 use rayon::prelude::*;
 use serde_json::json;
 
@@ -46,7 +49,8 @@ const LISTED: usize = 20;
 /// .zst, also .json.gz and .json.zst) or Parquet; or a folder of such files. Documents are taken in the order of the files' relative paths.
 /// Hidden files and folders and symbolic links are passed over. Documents without text are skipped.
 ///
-/// DIR becomes a folder with `tokens.bin` and `tokens.idx` (as Megatron-LM writes them, as narrow as the vocabulary allows),
+/// DIR becomes a folder with `tokens.bin` and `tokens.idx` (as Megatron-LM and DeepSpeed before 0.13.3 write them; tokens as narrow as the
+/// vocabulary allows: `uint8` up to 256, `uint16` up to 65 536, else `int32`),
 /// `dataset.json` and, unless the domain is `none`, `columns/domain.arrow`. The work is done in `DIR.partial`: after a kill or Ctrl-C the
 /// same command goes on from there, and the result is the same to the byte.
 #[derive(Debug, clap::Args)]
@@ -83,6 +87,9 @@ pub(crate) struct Args {
     /// Token to put behind each document.
     #[arg(long, value_name = "ID")]
     append_end: Option<u32>,
+    /// Whose type codes `tokens.idx` has, which matters for `uint16`: `megatron`, `deepspeed` (from 0.13.3 on), `deepspeed-before-0.13.3`.
+    #[arg(long, value_name = "DIALECT", default_value_t)]
+    dialect: Dialect,
     /// Replaces DIR if it is a dataset, and a DIR.partial that another command has begun.
     #[arg(long)]
     force: bool,
@@ -122,7 +129,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
                 return Err(nothing(&args, &import).into());
             }
             let kept = output.journal().documents;
-            output.finish(manifest(&args, &import)).map_err(|error| with_advice(error, &args.out, kept))?
+            output.finish(args.dialect, manifest(&args, &import)).map_err(|error| with_advice(error, &args.out, kept))?
         }
     };
     report(&args, &import, &journal, started.elapsed().as_secs_f64())
@@ -143,6 +150,9 @@ fn plan(args: &Args) -> Result<Import> {
         options.insert("--text-field".to_owned(), args.text_field.clone());
     }
     options.extend(args.max_size.map(|size| ("--max-size".to_owned(), size.to_string())));
+    if args.dialect != Dialect::default() {
+        options.insert("--dialect".to_owned(), args.dialect.to_string());
+    }
     options.extend(args.append_end.map(|id| ("--append-end".to_owned(), id.to_string())));
     let job = Job { options, sources: sources.digest() };
     Ok(Import { sources, domain, tokenizer, job })

@@ -16,7 +16,7 @@ use std::{
 use curricle::{
     Error, Result, atomic,
     columns::{Provenance, write_categories},
-    dataset::{Dataset, Magic, TokenType, write_index},
+    dataset::{Dataset, Dialect, TokenType, write_index},
 };
 use serde_json::{Map, Value, json};
 
@@ -192,9 +192,9 @@ impl Output {
     }
 
     /// Completes the dataset and gives it its place.
-    pub(super) fn finish(mut self, facts: Map<String, Value>) -> Result<Journal> {
+    pub(super) fn finish(mut self, dialect: Dialect, facts: Map<String, Value>) -> Result<Journal> {
         self.save()?;
-        self.complete(facts)?;
+        self.complete(dialect, facts)?;
         self.finished()?;
         self.publish()?;
         remove(&self.partial)?;
@@ -208,9 +208,9 @@ impl Output {
     }
 
     /// Writes what belongs beside the tokens.
-    pub(super) fn complete(&self, facts: Map<String, Value>) -> Result<()> {
+    pub(super) fn complete(&self, dialect: Dialect, facts: Map<String, Value>) -> Result<()> {
         let dataset = self.partial.join("dataset");
-        write_index(dataset.join("tokens"), self.token_type, Magic::MMap, numbers(&self.partial.join("lengths"))?)?;
+        write_index(dataset.join("tokens"), self.token_type, dialect, numbers(&self.partial.join("lengths"))?)?;
         let mut manifest = Map::from_iter([
             ("format".to_owned(), json!("curricle-dataset")),
             ("version".to_owned(), json!(1)),

@@ -4,7 +4,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use curricle::{Result, dataset::TokenType};
+use curricle::{
+    Result,
+    dataset::{Dialect, TokenType},
+};
 use serde_json::{Map, json};
 
 use super::{
@@ -248,7 +251,7 @@ fn an_output_broken_off_anywhere_is_completed_to_the_same_bytes() {
     let f = Folder::new();
     let mut whole = output(&f.path("whole"));
     push(&mut whole, 40);
-    whole.finish(facts()).unwrap();
+    whole.finish(Dialect::default(), facts()).unwrap();
     let expected = f.tree("whole");
     assert_eq!(expected.len(), 4);
     assert!(!f.path("whole.partial").exists());
@@ -264,18 +267,18 @@ fn an_output_broken_off_anywhere_is_completed_to_the_same_bytes() {
     push(&mut broken, 40);
     broken.save().unwrap();
     // Stopped between writing the tokens and writing all that belongs to them.
-    broken.complete(facts()).unwrap();
+    broken.complete(Dialect::default(), facts()).unwrap();
     f.write("broken.partial/dataset/.tokens.idx.abc.tmp", "x");
     f.write("broken.partial/.journal.json.abc.tmp", "x");
     drop(broken);
     let mut broken = output(&f.path("broken"));
     push(&mut broken, 40);
     broken.save().unwrap();
-    broken.complete(facts()).unwrap();
+    broken.complete(Dialect::default(), facts()).unwrap();
     broken.finished().unwrap();
     drop(broken);
     let broken = output(&f.path("broken"));
-    broken.finish(facts()).unwrap();
+    broken.finish(Dialect::default(), facts()).unwrap();
     assert_eq!(f.tree("broken"), expected);
 }
 
@@ -285,7 +288,7 @@ fn an_import_stopped_before_it_was_tidied_up_is_finished() {
     let mut output = output(&f.path("out"));
     push(&mut output, 3);
     output.save().unwrap();
-    output.complete(facts()).unwrap();
+    output.complete(Dialect::default(), facts()).unwrap();
     output.finished().unwrap();
     output.publish().unwrap();
     drop(output);

@@ -17,6 +17,7 @@ mod condition;
 mod set;
 mod scan;
 mod selection;
+mod whole;
 #[expect(clippy::module_inception, reason = "the set of columns is the noun that the folder is named after")]
 mod columns;
 #[cfg(test)]

@@ -35,12 +35,13 @@ use std::{
 use self::source::Source;
 pub use self::{
     fingerprint::Fingerprint,
-    indexed::{ElementType, IndexedFile, Magic},
+    indexed::{Dialect, ElementType, IndexedFile, Magic, PairFormat},
     tokens::{TokenType, Tokens},
     view::View,
     writer::{IndexedWriter, write_index},
 };
 pub(crate) use self::{
+    indexed::with_suffix,
     mmap::prefetch,
     tokens::{decode, first_outside},
 };

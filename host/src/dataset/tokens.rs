@@ -68,6 +68,24 @@ impl TokenType {
         u64::MAX >> (64 - bits)
     }
 
+    /// The narrowest type that holds every whole number from `min` to `max`, unsigned where none is negative; none if no type does.
+    pub fn holding(min: i128, max: i128) -> Option<TokenType> {
+        // The number that is farthest out; of a negative one its complement, since one more fits below zero than above.
+        let far = if min < 0 { max.max(!min) } else { max };
+        match (min < 0, far) {
+            _ if min > max => None,
+            (false, ..=0xff) => Some(TokenType::U8),
+            (false, ..=0xffff) => Some(TokenType::U16),
+            (false, ..=0xffff_ffff) => Some(TokenType::U32),
+            (false, ..=0xffff_ffff_ffff_ffff) => Some(TokenType::U64),
+            (true, ..=0x7f) => Some(TokenType::I8),
+            (true, ..=0x7fff) => Some(TokenType::I16),
+            (true, ..=0x7fff_ffff) => Some(TokenType::I32),
+            (true, ..=0x7fff_ffff_ffff_ffff) => Some(TokenType::I64),
+            _ => None,
+        }
+    }
+
     /// The bytes of a token id, or none if this type cannot hold it.
     pub(crate) fn encode(self, token: u64) -> Option<Vec<u8>> {
         (token <= self.max_token()).then(|| token.to_le_bytes().iter().copied().take(self.width()).collect())
@@ -273,6 +291,34 @@ mod tests {
         tokens.extend_into(&mut bulk);
         assert_eq!(bulk, [7, 1, -2, 300]);
         assert_eq!(format!("{tokens:?}"), "int16 [1, -2, 300]");
+    }
+
+    #[test]
+    fn the_narrowest_type_changes_exactly_where_the_next_number_would_not_fit() {
+        let i = |power: u32| 1i128 << power;
+        for (min, max, expected) in [
+            (0, 255, Some(TokenType::U8)),
+            (0, 256, Some(TokenType::U16)),
+            (0, 65_535, Some(TokenType::U16)),
+            (0, 65_536, Some(TokenType::U32)),
+            (7, i(32) - 1, Some(TokenType::U32)),
+            (7, i(32), Some(TokenType::U64)),
+            (0, i(64) - 1, Some(TokenType::U64)),
+            (0, i(64), None),
+            (-128, 127, Some(TokenType::I8)),
+            (-129, 0, Some(TokenType::I16)),
+            (-1, 128, Some(TokenType::I16)),
+            (-32_768, 32_767, Some(TokenType::I16)),
+            (-32_769, 0, Some(TokenType::I32)),
+            (-i(31), i(31) - 1, Some(TokenType::I32)),
+            (-1, i(31), Some(TokenType::I64)),
+            (-i(63), i(63) - 1, Some(TokenType::I64)),
+            (-i(63) - 1, 0, None),
+            (-1, i(63), None),
+            (1, 0, None),
+        ] {
+            assert_eq!(TokenType::holding(min, max), expected, "{min}..={max}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //!
 //! The width of an element follows from lengths and offsets. It leaves one doubt: code 7 with four bytes.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use super::{super::TokenType, IndexedFile, Magic};
 use crate::{Error, Result};
@@ -26,6 +26,109 @@ const DEEPSPEED: &str = "DeepSpeed from 0.13.3";
 const OLD_DEEPSPEED: &str = "DeepSpeed before 0.13.3";
 const MEGATRON: &str = "Megatron-LM";
 
+/// Whose type codes an `.idx` is written with. All read codes 1 to 5 (`uint8`, `int8`, `int16`, `int32`, `int64`) alike.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// Megatron-LM and Megatron-DeepSpeed: besides these `uint16` (8), `float64` (6) and `float32` (7).
+    Megatron,
+    /// DeepSpeed from 0.13.3 on: besides these `uint16` (6), `uint32` (7) and `uint64` (8).
+    DeepSpeed,
+    /// DeepSpeed before 0.13.3: besides these `uint16` (8), `uint32` (9), `uint64` (10) and `float64` (6). What it shares with
+    /// [`Megatron`](Dialect::Megatron) has the same codes, and it has every integer, so it is the default.
+    #[default]
+    DeepSpeedBefore0133,
+}
+
+impl Dialect {
+    /// All of them.
+    pub const ALL: [Dialect; 3] = [Dialect::Megatron, Dialect::DeepSpeed, Dialect::DeepSpeedBefore0133];
+
+    /// The name in options: `megatron`, `deepspeed`, `deepspeed-before-0.13.3`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Dialect::Megatron => "megatron",
+            Dialect::DeepSpeed => "deepspeed",
+            Dialect::DeepSpeedBefore0133 => "deepspeed-before-0.13.3",
+        }
+    }
+
+    /// The code of a type; none if readers of the dialect have no such type.
+    pub const fn code(self, element: ElementType) -> Option<u8> {
+        use Dialect::{DeepSpeed, DeepSpeedBefore0133, Megatron};
+        use ElementType::{F32, F64, Int};
+        Some(match (element, self) {
+            (Int(TokenType::U8), _) => 1,
+            (Int(TokenType::I8), _) => 2,
+            (Int(TokenType::I16), _) => 3,
+            (Int(TokenType::I32), _) => 4,
+            (Int(TokenType::I64), _) => 5,
+            (Int(TokenType::U16), DeepSpeed) => 6,
+            (Int(TokenType::U32), DeepSpeed) => 7,
+            (Int(TokenType::U64), DeepSpeed) => 8,
+            (Int(TokenType::U16), Megatron | DeepSpeedBefore0133) => 8,
+            (Int(TokenType::U32), DeepSpeedBefore0133) => 9,
+            (Int(TokenType::U64), DeepSpeedBefore0133) => 10,
+            (F64, Megatron | DeepSpeedBefore0133) => 6,
+            (F32, Megatron) => 7,
+            (Int(TokenType::U32 | TokenType::U64), Megatron) | (F32 | F64, DeepSpeed) | (F32, DeepSpeedBefore0133) => return None,
+        })
+    }
+
+    /// As [`code`](Dialect::code), with words for what the dialect lacks.
+    pub(crate) fn checked_code(self, element: ElementType) -> Result<u8> {
+        self.code(element).ok_or_else(|| {
+            let (who, instead) = match self {
+                Dialect::Megatron => (MEGATRON, "write `int32` where no number is above 2 147 483 647, else `int64`"),
+                Dialect::DeepSpeed => (DEEPSPEED, "write whole numbers, or in dialect `megatron`"),
+                Dialect::DeepSpeedBefore0133 => (OLD_DEEPSPEED, "write `float64`, or in dialect `megatron`"),
+            };
+            Error::data(format_args!("dialect `{self}`: {who} has no type code for `{element}`"), instead)
+        })
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = Error;
+
+    /// Reads a [name](Dialect::name).
+    ///
+    /// # Errors
+    /// [`Error::Config`] that lists the names.
+    fn from_str(text: &str) -> Result<Dialect> {
+        Dialect::ALL.into_iter().find(|d| d.name() == text).ok_or_else(|| {
+            let names = Dialect::ALL.map(|d| format!("`{d}`")).join(", ");
+            Error::config("dialect", format_args!("`{}` is none", text.escape_debug()), format_args!("use one of {names}"))
+        })
+    }
+}
+
+/// In which form a pair is written. By default that which most programs read: [`Magic::MMap`] in the default [`Dialect`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PairFormat {
+    /// The kind of `.idx` file.
+    pub magic: Magic,
+    /// Whose type codes.
+    pub dialect: Dialect,
+}
+
+impl From<Magic> for PairFormat {
+    fn from(magic: Magic) -> PairFormat {
+        PairFormat { magic, ..PairFormat::default() }
+    }
+}
+
+impl From<Dialect> for PairFormat {
+    fn from(dialect: Dialect) -> PairFormat {
+        PairFormat { dialect, ..PairFormat::default() }
+    }
+}
+
 /// What the elements of an [`IndexedFile`] are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ElementType {
@@ -38,6 +141,18 @@ pub enum ElementType {
 }
 
 impl ElementType {
+    /// All types: integers, narrow ones first, then the two of floating point.
+    pub const ALL: [ElementType; 10] = {
+        let mut all = [ElementType::F32; 10];
+        let mut i = 0;
+        while i < TokenType::ALL.len() {
+            all[i] = ElementType::Int(TokenType::ALL[i]);
+            i += 1;
+        }
+        all[9] = ElementType::F64;
+        all
+    };
+
     /// Bytes an element: 1, 2, 4 or 8.
     pub fn width(self) -> u64 {
         match self {
@@ -63,18 +178,28 @@ impl fmt::Display for ElementType {
     }
 }
 
-/// The code under which files are written. Of the dialects it is the one in which no code has two meanings that could be confused silently:
-/// Megatron-LM's, extended by the codes of DeepSpeed before 0.13.3 for what Megatron-LM lacks.
-pub(crate) fn code_of(token_type: TokenType) -> u8 {
-    match token_type {
-        TokenType::U8 => 1,
-        TokenType::I8 => 2,
-        TokenType::I16 => 3,
-        TokenType::I32 => 4,
-        TokenType::I64 => 5,
-        TokenType::U16 => 8,
-        TokenType::U32 => 9,
-        TokenType::U64 => 10,
+impl From<TokenType> for ElementType {
+    fn from(token_type: TokenType) -> ElementType {
+        ElementType::Int(token_type)
+    }
+}
+
+impl FromStr for ElementType {
+    type Err = Error;
+
+    /// Reads the name of a [`TokenType`], `float32` (`f32`) or `float64` (`f64`).
+    ///
+    /// # Errors
+    /// [`Error::Config`] that lists the names.
+    fn from_str(text: &str) -> Result<ElementType> {
+        match text {
+            "float32" | "f32" => Ok(ElementType::F32),
+            "float64" | "f64" => Ok(ElementType::F64),
+            _ => text.parse().map(ElementType::Int).map_err(|error: Error| match error {
+                Error::Config { place, problem, remedy } => Error::config(place, problem, format_args!("{remedy}, `float32`, `float64`")),
+                other => other,
+            }),
+        }
     }
 }
 
@@ -136,7 +261,7 @@ pub(super) fn resolve(file: &IndexedFile, code: u64, width: Option<u64>, wanted:
         _ => Err(Error::dataset(
             idx,
             format_args!("type code {code} is ambiguous: the `.bin` tells nothing about which of {} it is", named(all, Some(&fitting))),
-            "say which with the token type",
+            "say which: `token-type` in a run file, `--token-type` on the command line",
         )),
     }
 }

@@ -23,6 +23,7 @@
 //! access checks the item that it reads.
 
 mod dialect;
+mod header;
 #[cfg(test)]
 mod tests;
 
@@ -31,8 +32,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use self::dialect::ElementType;
-pub(crate) use self::dialect::code_of;
+pub use self::dialect::{Dialect, ElementType, PairFormat};
+use self::header::Header;
 use super::mmap::{self, Mapped, array4, array8, bytes_at};
 use crate::{Error, Result};
 
@@ -43,9 +44,10 @@ pub(crate) const TNTIDX_MAGIC: &[u8; 8] = b"TNTIDX\0\0";
 const DAMAGED: &str = "copy or build the pair again";
 
 /// Which of the two kinds of `.idx` file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Magic {
     /// `MMIDIDX`: the current one, of Megatron-LM and DeepSpeed.
+    #[default]
     MMap,
     /// `TNTIDX`: the older one, of fairseq and of the `lazy` and `cached` implementations.
     Tntidx,
@@ -64,6 +66,7 @@ pub struct IndexedFile {
     lens_at: u64,
     offsets_at: u64,
     docs_at: u64,
+    modes: bool,
 }
 
 impl IndexedFile {
@@ -143,22 +146,65 @@ impl IndexedFile {
     /// # Errors
     /// [`Error::Dataset`] if there is no such item or it does not lie in the `.bin`.
     pub fn bytes(&self, i: u64) -> Result<&[u8]> {
+        let Range { start, end } = self.place(i)?;
+        bytes_at(&self.bin, start, end - start).ok_or_else(|| self.past_end(i, end - start))
+    }
+
+    /// Some elements of item `i`, counted from its first; only they are read.
+    ///
+    /// # Errors
+    /// As [`bytes`](IndexedFile::bytes), and if the item has no such elements.
+    pub fn part(&self, i: u64, elements: Range<u64>) -> Result<&[u8]> {
+        let Range { start, end } = self.place(i)?;
+        let width = self.element.width();
+        let (first, len) = (elements.start.checked_mul(width), elements.end.checked_sub(elements.start).and_then(|n| n.checked_mul(width)));
+        let part = first.zip(len).and_then(|(first, len)| Some((start.checked_add(first)?, len)));
+        match part
+            .filter(|(at, len)| at.checked_add(*len).is_some_and(|last| last <= end))
+            .and_then(|(at, len)| bytes_at(&self.bin, at, len))
+        {
+            Some(part) => Ok(part),
+            None => {
+                let (asked, has) = (format!("{}..{}", elements.start, elements.end), (end - start) / width);
+                let problem = format_args!("elements {asked} of item {i} were asked for, and it has {has}");
+                Err(Error::dataset(self.idx.path(), problem, "ask for elements that exist"))
+            }
+        }
+    }
+
+    /// The elements of consecutive items, in order, as [`bytes`](IndexedFile::bytes) gives them.
+    ///
+    /// # Errors
+    /// [`Error::Dataset`] if one of the items does not exist; what is wrong with a single one is told when it is reached.
+    pub fn items(&self, items: Range<u64>) -> Result<impl Iterator<Item = Result<&[u8]>> + '_> {
+        if items.start > items.end || items.end > self.n {
+            let problem = format_args!("items {}..{} were asked for, and it has {}", items.start, items.end, self.n);
+            return Err(Error::dataset(self.idx.path(), problem, "ask for items that exist"));
+        }
+        Ok(items.map(|i| self.bytes(i)))
+    }
+
+    /// Where item `i` lies in the `.bin`, in bytes.
+    pub(crate) fn place(&self, i: u64) -> Result<Range<u64>> {
         let len = self.size(i)?.saturating_mul(self.element.width());
         let at = self.offset_at(i).ok_or_else(|| self.no_item(i))?;
         let start = u64::try_from(at).ok().and_then(|at| match self.magic {
             Magic::MMap => Some(at),
             Magic::Tntidx => at.checked_mul(self.element.width()),
         });
-        start.and_then(|start| bytes_at(&self.bin, start, len)).ok_or_else(|| {
-            let unit = if self.magic == Magic::MMap { "byte" } else { "element" };
-            self.wrong(i, format_args!("{len} bytes from {unit} {at} on reach past the {} bytes of the `.bin`", self.bin.len()))
-        })
+        let place = start.and_then(|start| Some(start..start.checked_add(len)?));
+        place.filter(|place| place.end <= self.bin.len() as u64).ok_or_else(|| self.past_end(i, len))
     }
 
     /// The document index: where documents begin, counted in items, and the number of items at its end. Merged files repeat entries.
     pub fn document_index(&self) -> impl ExactSizeIterator<Item = i64> + '_ {
         let bytes = bytes_at(&self.idx, self.docs_at, self.d * 8).unwrap_or_default();
         bytes.as_chunks::<8>().0.iter().map(|b| i64::from_le_bytes(*b))
+    }
+
+    /// Whether each item has a mode, as in Megatron's multimodal files. They are not read.
+    pub fn has_modes(&self) -> bool {
+        self.modes
     }
 
     /// All elements of the `.bin`, items or not.
@@ -246,6 +292,12 @@ impl IndexedFile {
         array8(&self.idx, self.offsets_at.checked_add(i.checked_mul(8)?)?).map(i64::from_le_bytes)
     }
 
+    fn past_end(&self, i: u64, len: u64) -> Error {
+        let unit = if self.magic == Magic::MMap { "byte" } else { "element" };
+        let at = self.offset_at(i).unwrap_or_default();
+        self.wrong(i, format_args!("{len} bytes from {unit} {at} on reach past the {} bytes of the `.bin`", self.bin.len()))
+    }
+
     fn no_item(&self, i: u64) -> Error {
         Error::dataset(self.idx.path(), format_args!("there is no item {i}, it has {}", self.n), "ask for an item that exists")
     }
@@ -293,69 +345,9 @@ fn open(path: &Path, wanted: Option<ElementType>) -> Result<IndexedFile> {
         lens_at: header.lens_at,
         offsets_at: header.offsets_at,
         docs_at: header.docs_at,
+        modes: header.modes,
         idx,
     };
     file.element = dialect::resolve(&file, header.code, header.width, wanted)?;
     Ok(file)
-}
-
-/// What the first bytes of an `.idx` say, checked against its size.
-struct Header {
-    magic: Magic,
-    code: u64,
-    /// Bytes an element; the MMap kind does not say.
-    width: Option<u64>,
-    n: u64,
-    d: u64,
-    lens_at: u64,
-    offsets_at: u64,
-    docs_at: u64,
-}
-
-impl Header {
-    fn read(idx: &Mapped) -> Result<Header> {
-        let magic = if idx.starts_with(MMAP_MAGIC) {
-            Magic::MMap
-        } else if idx.starts_with(TNTIDX_MAGIC) {
-            Magic::Tntidx
-        } else if idx.is_empty() {
-            return Err(Error::dataset(idx.path(), "the file is empty", DAMAGED));
-        } else {
-            let problem = "it is no index of a token file: it begins neither with `MMIDIDX` nor with `TNTIDX`";
-            return Err(Error::dataset(idx.path(), problem, "give the `.idx` of a Megatron, DeepSpeed or fairseq dataset"));
-        };
-        let cut = || Error::dataset(idx.path(), format_args!("it is cut off within its header, after {} bytes", idx.len()), DAMAGED);
-        let number = |at| array8(idx, at).map(u64::from_le_bytes).ok_or_else(cut);
-        let mmap = magic == Magic::MMap;
-        let version = number(if mmap { 9 } else { 8 })?;
-        if version != 1 {
-            return Err(Error::dataset(idx.path(), format_args!("it is of version {version}"), "only version 1 is known"));
-        }
-        let (header, file_size) = if mmap {
-            let code = bytes_at(idx, 17, 1).and_then(|b| b.first()).copied().ok_or_else(cut)?;
-            let (n, d) = (number(18)?, number(26)?);
-            let (lens, offsets, docs) = (34u128, 34 + 4 * u128::from(n), 34 + 12 * u128::from(n));
-            (fields(magic, u64::from(code), None, n, d, [lens, offsets, docs]), docs + 8 * u128::from(d))
-        } else {
-            let (code, width, n, s, d) = (number(16)?, number(24)?, number(32)?, number(40)?, number(48)?);
-            let (dims, offsets) = (56u128, 64 + 8 * u128::from(n));
-            let docs = offsets + 8 * (u128::from(n) + 1) + 8 * u128::from(s);
-            (fields(magic, code, Some(width), n, d, [dims, offsets, docs]), docs + 8 * u128::from(d))
-        };
-        // Counts are compared with the size before anything is computed from them in 64 bits.
-        let found = idx.len() as u128;
-        let with_modes = file_size + if mmap { u128::from(header.n) } else { 0 };
-        if found != file_size && found != with_modes {
-            let state = if found < file_size { "it is cut off" } else { "it is too long" };
-            let problem = format_args!("{state}: {found} bytes, and {} items need {file_size}", header.n);
-            return Err(Error::dataset(idx.path(), problem, DAMAGED));
-        }
-        Ok(header)
-    }
-}
-
-/// A header whose places may still be nonsense: they are used only once the size of the file has confirmed them.
-fn fields(magic: Magic, code: u64, width: Option<u64>, n: u64, d: u64, at: [u128; 3]) -> Header {
-    let [lens_at, offsets_at, docs_at] = at.map(|at| u64::try_from(at).unwrap_or(u64::MAX));
-    Header { magic, code, width, n, d, lens_at, offsets_at, docs_at }
 }

@@ -123,7 +123,7 @@ fn four_byte_elements_of_code_7_are_ids_only_if_they_look_like_ids() {
     assert_eq!(
         floats.error(),
         "dataset `p.idx`: type code 7 is ambiguous: the `.bin` tells nothing about which of `uint32` (DeepSpeed from 0.13.3), `float32` \
-         (Megatron-LM) it is; say which with the token type"
+         (Megatron-LM) it is; say which: `token-type` in a run file, `--token-type` on the command line"
     );
     assert_eq!(IndexedFile::open_as(floats.prefix(), ElementType::F32).unwrap().element_type(), ElementType::F32);
     assert_eq!(
@@ -201,6 +201,51 @@ fn multimodal_modes_at_the_end_are_passed_over() {
     let mut idx = mmap_idx(4, &[1, 1], &[0, 4], &[0, 2]);
     idx.extend([0, 1]);
     assert_eq!(Pair::new(&[0; 8], &idx).open().unwrap().len(), 2);
+}
+
+#[test]
+fn what_joining_would_lose_or_spoil_is_refused() {
+    let join = |pair: &Pair, element: ElementType| {
+        let mut writer = IndexedWriter::create(pair.folder.path().join("q"), element, Magic::MMap).unwrap();
+        pair.told(writer.append(&pair.open().unwrap(), &|_| Ok(())).unwrap_err())
+    };
+    let int32 = ElementType::Int(TokenType::I32);
+    let mut idx = mmap_idx(4, &[1, 1], &[0, 4], &[0, 2]);
+    idx.extend([0, 1]);
+    let with_modes = Pair::new(&[0; 8], &idx);
+    assert_eq!(
+        join(&with_modes, int32),
+        "dataset `p.idx`: its items have modes, of Megatron's multimodal datasets, which would be lost; join pairs without modes"
+    );
+    assert_eq!(
+        join(&with_modes, ElementType::F32),
+        "dataset `p.idx`: its elements are `int32`, and those of the pair that it goes to are `float32`; join pairs of one type; of others make \
+         the pair again with this type"
+    );
+    for bounds in [[0, 3], [0, -1], [2, 1]] {
+        let message = join(&Pair::new(&[0; 8], &mmap_idx(4, &[1, 1], &[0, 4], &bounds)), int32);
+        assert!(
+            message.contains("of its document index is") && message.ends_with("with 2 items in all; build the pair again"),
+            "{message}"
+        );
+    }
+    // Items that share bytes or leave some out come over as they are.
+    let pair = Pair::new(&[1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0], &mmap_idx(4, &[1, 2, 1], &[8, 0, 8], &[0]));
+    let mut writer = IndexedWriter::create(pair.folder.path().join("q"), int32, Magic::Tntidx).unwrap();
+    writer.append(&pair.open().unwrap(), &|_| Ok(())).unwrap();
+    writer.finish().unwrap();
+    let joined = IndexedFile::open(pair.folder.path().join("q")).unwrap();
+    let firsts: Vec<u8> = joined.items(0..3).unwrap().map(|item| item.unwrap()[0]).collect();
+    assert_eq!((firsts, joined.n_elements(), joined.document_index().collect::<Vec<_>>()), (vec![3, 1, 3], 4, vec![0, 3]));
+}
+
+#[test]
+fn joining_stops_where_the_caller_says_so_and_leaves_nothing() {
+    let pair = Pair::written(&[&[1], &[2, 3]], Magic::MMap);
+    let mut writer = IndexedWriter::create(pair.folder.path().join("q"), TokenType::U16, Magic::MMap).unwrap();
+    assert_eq!(writer.append(&pair.open().unwrap(), &|bytes| Err(Error::data(bytes, "stop"))).unwrap_err().to_string(), "6; stop");
+    drop(writer);
+    assert_eq!(fs::read_dir(pair.folder.path()).unwrap().count(), 2);
 }
 
 #[test]
