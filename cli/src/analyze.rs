@@ -4,7 +4,7 @@ use std::{cell::Cell, time::Instant};
 
 use anyhow::Result;
 use curricle::{
-    analysis::{self, Part, Progress, Report},
+    analysis::{self, Outcome, Part, Progress, Report},
     dataset::Dataset,
 };
 use serde_json::json;
@@ -49,19 +49,19 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<()> {
     let (dataset, jobs) = args.metrics.open()?;
     let mut summaries = Vec::new();
+    let mut is_part = false;
     for job in &jobs {
         let report = analyze(&args, &dataset, job)?;
         if !args.json {
             summary::print(&job.name, &report)?;
         }
         summaries.push(summary::json(&job.name, &report)?);
+        is_part |= matches!(report.outcome, Outcome::Part(_));
     }
     if args.json {
         return terminal::print_json(&json!({ "columns": summaries }));
     }
-    if let Some(part) = args.part
-        && !jobs.is_empty()
-    {
+    if let Some(part) = args.part.filter(|_| is_part) {
         terminal::say(format_args!("when all {} parts are there, join them with `curricle merge`", part.of()))?;
     }
     Ok(())

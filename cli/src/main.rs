@@ -4,6 +4,7 @@ mod analyze;
 mod build;
 mod chart;
 mod columns;
+mod convert;
 mod dataset_options;
 mod history;
 mod demo;
@@ -47,6 +48,7 @@ enum Verb {
     Simulate(simulate::Args),
     Sample(sample::Args),
     Build(build::Args),
+    ConvertDeepspeed(convert::Args),
     Demo(demo::Args),
 }
 
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
         Verb::Build(args) => build::run(args),
+        Verb::ConvertDeepspeed(args) => convert::run(args),
         Verb::Demo(args) => demo::run(args),
     };
     match done {

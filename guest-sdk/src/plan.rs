@@ -16,7 +16,7 @@ impl Plan {
         Plan { size: host::size(), _private: PhantomData }
     }
 
-    /// Samples asked for, over all ranks and micro-batches; at least 1.
+    /// Samples asked for, over all ranks and micro-batches; at least 1, and in the last batch of a run perhaps fewer than before.
     pub fn size(&self) -> u32 {
         self.size
     }
@@ -48,7 +48,8 @@ impl Plan {
         host::append(ids)
     }
 
-    /// Cuts every sample of the batch to its first `length` tokens; at least 1. The last call of a step counts.
+    /// Cuts every sample of the batch to its first `length` tokens; at least 1. The last call of a step counts, unless the run file
+    /// sets a smaller length.
     pub fn truncate(&mut self, length: u32) {
         host::truncate(length);
     }

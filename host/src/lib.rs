@@ -59,7 +59,7 @@ pub use crate::{
     fault::{Fault, FaultKind},
     hex::hex,
     sampler::{
-        BatchConfig, DatasetConfig, Identity, Layout, PacingConfig, Planned, Planner, PluginConfig, Run, RunConfig, STATE_VERSION, Sampler,
-        SamplerState,
+        BatchConfig, DatasetConfig, Identity, Layout, PacingConfig, Planned, Planner, PluginConfig, RandomLtdConfig, ReshapeConfig, Run,
+        RunConfig, STATE_VERSION, Sampler, SamplerState, TruncateConfig,
     },
 };

@@ -114,7 +114,7 @@ fn sequences_cut_the_concatenation_and_may_overlap() {
 fn consumed_tokens_count_what_the_trainer_got_without_padding() {
     let corpus = Corpus::new(100);
     let run = corpus.run(
-        "[batch]\nglobal-batch-size = 12\nlayout = \"padded\"\n[policy]\nplugin = \"curriculum\"\n[policy.config]\ntruncate = \"length\"\n\
+        "[batch]\nglobal-batch-size = 12\nlayout = \"padded\"\ntruncate = \"p\"\n[policy]\nplugin = \"curriculum\"\n[policy.config]\n\
          metrics = [{ column = \"length\", by = \"value\", pacing = \"p\" }]\n\
          [pacing.p]\nkind = \"linear\"\nmin = 20\nmax = 40\nsteps = 10\n",
     );

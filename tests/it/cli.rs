@@ -104,7 +104,7 @@ fn info_knows_datasets_columns_runs_states_and_plugins() {
 
 #[test]
 fn every_verb_explains_itself_with_an_example() {
-    for verb in ["import", "info", "analyze", "merge", "simulate", "sample"] {
+    for verb in ["import", "info", "analyze", "merge", "simulate", "sample", "convert-deepspeed"] {
         let help = curricle_ok(&[verb, "--help"]);
         assert!(help.contains("Example"), "{verb}: {help}");
     }

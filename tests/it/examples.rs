@@ -15,6 +15,11 @@ fn examples() -> tempfile::TempDir {
     let text = text.display().to_string();
     curricle_ok(&["import", &text, "--out", &corpus, "--include", "rs,md,toml", "--domain", "extension"]);
     curricle_ok(&["analyze", &corpus, "--metric", "seqlen", "--metric", "vocab-rarity"]);
+    for (length, stride) in [("2049", "2048"), ("512", "512")] {
+        let out = format!("{corpus}/columns-{length}");
+        let view = ["--sequence-length", length, "--stride", stride];
+        curricle_ok(&[&["analyze", &corpus, "--metric", "vocab-rarity", "--out", &out], &view[..]].concat());
+    }
     for entry in fs::read_dir(root.join("examples")).unwrap().map(|e| e.unwrap().path()) {
         if entry.extension().is_some_and(|e| e == "toml") {
             fs::copy(&entry, folder.path().join(entry.file_name().unwrap())).unwrap();
@@ -45,7 +50,7 @@ fn every_example_run_file_gives_batches_of_this_repositorys_own_text() {
         }
         let run = entry.display().to_string();
         let mut text = fs::read_to_string(&entry).unwrap();
-        if run.ends_with("curriculum.toml") {
+        if run.ends_with("/curriculum.toml") {
             // Source files are longer than the demo's shortest texts.
             text = text.replace("min = 128", "min = 4096").replace("max = 1024", "max = 16384").replace("pad-to = 1024", "pad-to = 16384");
             fs::write(&entry, text).unwrap();
@@ -56,7 +61,7 @@ fn every_example_run_file_gives_batches_of_this_repositorys_own_text() {
         curricle_ok(&["simulate", &run, "--steps", "20"]);
         n += 1;
     }
-    assert_eq!(n, 5);
+    assert_eq!(n, 7);
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod policies;
 mod analysis;
 /// What a rank gets: tokens in place, in every layout.
 mod batches;
+/// Samples cut, divided and counted as pacing functions say.
+mod lengths;
 /// Each bad input is one error that says what, where and what to do.
 mod messages;
 /// What is no file, no line, no memory: nothing hangs, panics or is lost.

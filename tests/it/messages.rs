@@ -22,7 +22,7 @@ fn clean(corpus: &Corpus, error: &Error) -> String {
 #[test]
 fn an_unknown_key_is_refused_with_its_place() {
     let corpus = Corpus::new(20);
-    insta::assert_snapshot!(refused(&corpus, &REST.replace("global-batch-size", "micro-bach-size = 1\nglobal-batch-size")), @"run.toml:5:1: unknown field `micro-bach-size`, expected one of `global-batch-size`, `micro-batch-size`, `gradient-accumulation-steps`, `dp-rank`, `dp-world-size`, `layout`, `pad-to`, `pad-token`, `row-length`, `packer`, `overlong`, `values`, `count-tokens`; correct the run file");
+    insta::assert_snapshot!(refused(&corpus, &REST.replace("global-batch-size", "micro-bach-size = 1\nglobal-batch-size")), @"run.toml:5:1: unknown field `micro-bach-size`, expected one of `global-batch-size`, `micro-batch-size`, `gradient-accumulation-steps`, `dp-rank`, `dp-world-size`, `layout`, `pad-to`, `pad-token`, `row-length`, `packer`, `overlong`, `truncate`, `reshape`, `values`, `count-tokens`; correct the run file");
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn a_state_of_another_run_is_refused_with_what_differs() {
     let text = Sampler::resume(&other.run(REST), &state).unwrap_err().to_string();
     assert!(text.contains("dataset (saved "), "{text}");
     let text = Sampler::resume(&corpus.run(&format!("{REST}config = {{ epochs = 3 }}\n")), &state).unwrap_err().to_string();
-    assert!(text.contains("configuration of policy or pacing"), "{text}");
+    assert!(text.contains("configuration of policy, pacing or lengths"), "{text}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde::Deserialize;
 
-use super::{MicroBatch, Plan, Pool, Shape};
+use super::{MicroBatch, Pieces, Plan, Pool, Shape};
 use crate::{
     Error, Result,
     columns::Column,
@@ -73,17 +73,22 @@ impl Assembler {
     /// This rank's part of a finished plan.
     pub(crate) fn assemble(&mut self, plan: &Plan) -> Result<Vec<MicroBatch>> {
         self.shape
-            .micro_batches()
+            .micro_batches(plan.ids().len())
             .map(|places| {
                 let ids = plan.ids().get(places).unwrap_or_default().to_vec();
-                self.micro_batch(ids, plan.truncation())
+                self.micro_batch(ids, plan.truncation(), plan.pieces())
             })
             .collect()
     }
 
-    fn micro_batch(&mut self, ids: Vec<u64>, truncation: Option<u32>) -> Result<MicroBatch> {
+    fn micro_batch(&mut self, ids: Vec<u64>, truncation: Option<u32>, pieces: Option<Pieces>) -> Result<MicroBatch> {
         let dataset = self.dataset.clone();
-        let samples = dataset.samples(&ids)?;
+        let whole = dataset.samples(&ids)?;
+        let (ids, samples) = match pieces {
+            Some(pieces) => pieces.cut(&ids, &whole, truncation)?,
+            None => (ids, whole),
+        };
+        // No piece is longer than what its sample was cut to.
         let lengths = self.lengths(&ids, &samples, truncation)?;
         let (starts, shape) = self.place(&ids, &lengths)?;
         let token_type = dataset.token_type();
@@ -174,6 +179,8 @@ impl Assembler {
                 let starts = (0..lengths.len() as u64).map(|i| i * u64::from(row)).collect();
                 Ok((starts, [lengths.len(), row as usize]))
             }
+            // There is nothing to ask a packer.
+            Arrangement::Rows { length, .. } if ids.is_empty() => Ok((Vec::new(), [0, length as usize])),
             Arrangement::Rows { length, .. } => {
                 if let Some((id, _)) = ids.iter().zip(lengths).find(|(_, n)| **n == 0) {
                     return Err(Error::data(format!("sample {id} has no tokens to put in a row"), "remove it from the dataset"));

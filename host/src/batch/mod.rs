@@ -2,6 +2,7 @@
 
 mod plan;
 mod shape;
+mod pieces;
 mod buffer;
 mod assemble;
 
@@ -11,6 +12,7 @@ pub(crate) use self::{assemble::Assembler, buffer::Pool};
 pub use self::{
     assemble::{Arrangement, Overlong, Pack},
     buffer::TokenBuffer,
+    pieces::{Keep, Pieces},
     plan::{Draw, Plan, Refusal},
     shape::Shape,
 };
@@ -18,7 +20,7 @@ use crate::hex;
 
 /// Identity of a global batch: equal on every rank, and in every run with the same data, plugin, configuration and seed.
 ///
-/// The XXH3-128 of step, ids, truncation and annotations; [`Plan::digest`] has the layout. It finds ranks that went apart; it does not
+/// The XXH3-128 of step, ids, truncation, annotations and pieces; [`Plan::digest`] has the layout. It finds ranks that went apart; it does not
 /// withstand somebody who looks for collisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 16]);
@@ -40,7 +42,7 @@ pub struct Batch {
     pub annotations: Vec<(String, f64)>,
     /// Names of the columns in [`MicroBatch::values`].
     pub value_names: Arc<[String]>,
-    /// One for each gradient accumulation step.
+    /// One for each gradient accumulation step; of the last batch of a run perhaps fewer, equally many on every rank.
     pub micro_batches: Vec<MicroBatch>,
 }
 
@@ -54,7 +56,8 @@ impl Batch {
 /// The samples of one forward pass on one rank.
 #[derive(Debug)]
 pub struct MicroBatch {
-    /// Sample ids; the other lists go in the same order.
+    /// Sample ids; the other lists go in the same order. A sample that fell into [`Pieces`] has an entry for each. There may be none, where
+    /// the last batch of a run has fewer samples than there are ranks.
     pub ids: Vec<u64>,
     /// Tokens of each sample, after truncation and without padding.
     pub lengths: Vec<u32>,

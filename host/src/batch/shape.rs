@@ -1,6 +1,6 @@
 //! Which part of a global batch is a rank's? The same samples in the same order, cut at other places.
 
-use std::ops::Range;
+use std::{cmp::Ordering, ops::Range};
 
 use crate::{Error, Result};
 
@@ -90,14 +90,33 @@ impl Shape {
         self.dp_world_size
     }
 
-    /// Places in the global order of each of this rank's micro-batches.
-    pub fn micro_batches(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let (micro, rank, world) = (self.micro_batch as usize, self.dp_rank as usize, self.dp_world_size as usize);
-        (0..self.accumulation as usize).map(move |a| {
-            let start = (a * world + rank) * micro;
-            start..start + micro
+    /// Places of each of this rank's micro-batches in the order of a global batch of `n_samples`: as many as there are, which the last
+    /// batch of a run may have less of than [`global`](Shape::global).
+    ///
+    /// The order is cut into slices of micro-batch × ranks, and of a slice of L samples rank r of R gets `round(r·L/R)..round((r+1)·L/R)`,
+    /// halves rounded to the even neighbour as DeepSpeed does: of a whole slice a micro-batch each, of a shorter one shares that differ by
+    /// one sample at most. Every rank gets equally many micro-batches, so that collective operations pair up; where a slice has fewer
+    /// samples than there are ranks, some of them are empty.
+    pub fn micro_batches(&self, n_samples: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (rank, world) = (u64::from(self.dp_rank), u64::from(self.dp_world_size));
+        // The product divides a u32.
+        let slice = (u64::from(self.micro_batch) * world) as usize;
+        (0..n_samples).step_by(slice.max(1)).map(move |start| {
+            let length = slice.min(n_samples - start) as u64;
+            start + bound(rank, length, world)..start + bound(rank + 1, length, world)
         })
     }
+}
+
+/// `round(rank · length / world)`, halves to the even neighbour; no factor exceeds 2^32.
+fn bound(rank: u64, length: u64, world: u64) -> usize {
+    let (whole, rest) = (rank * length / world, rank * length % world);
+    let up = match (2 * rest).cmp(&world) {
+        Ordering::Less => false,
+        Ordering::Equal => whole % 2 == 1,
+        Ordering::Greater => true,
+    };
+    (whole + u64::from(up)) as usize
 }
 
 #[cfg(test)]
@@ -114,11 +133,35 @@ mod tests {
             for rank in 0..world {
                 let shape = Shape::resolve(global, Some(micro), None, rank, world, "x").unwrap();
                 prop_assert_eq!(shape.accumulation(), accumulation);
-                for place in shape.micro_batches().flatten() {
+                for place in shape.micro_batches(global as usize).flatten() {
                     seen[place] += 1;
                 }
             }
             prop_assert!(seen.iter().all(|&n| n == 1));
+        }
+
+        #[test]
+        fn ranks_partition_what_is_left_of_a_run_and_differ_by_one_sample_at_most(
+            micro in 1u32..9, world in 1u32..9, accumulation in 1u32..5, left in 0.0..1.0,
+        ) {
+            let global = micro * world * accumulation;
+            let n = (f64::from(global) * left) as usize;
+            let ranks: Vec<Vec<Range<usize>>> = (0..world)
+                .map(|rank| Shape::resolve(global, Some(micro), None, rank, world, "x").unwrap().micro_batches(n).collect())
+                .collect();
+            let n_micro = n.div_ceil((micro * world) as usize);
+            let mut end = 0;
+            for a in 0..n_micro {
+                let slice: Vec<&Range<usize>> = ranks.iter().map(|rank| &rank[a]).collect();
+                for places in &slice {
+                    prop_assert_eq!(places.start, end);
+                    end = places.end;
+                }
+                let (least, most) = (slice.iter().map(|p| p.len()).min().unwrap(), slice.iter().map(|p| p.len()).max().unwrap());
+                prop_assert!(most - least <= 1 && most <= micro as usize);
+            }
+            prop_assert_eq!(end, n);
+            prop_assert!(ranks.iter().all(|rank| rank.len() == n_micro));
         }
     }
 

@@ -8,6 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
+use super::lengths::{RandomLtdConfig, ReshapeConfig, TruncateConfig, name_or_table};
 use crate::{Error, Result, atomic, batch::Overlong, dataset::TokenType, plugin::Limits};
 
 /// A run file, parsed and not yet checked against the data. Paths in it are relative to [`RunConfig::folder`].
@@ -16,9 +17,16 @@ use crate::{Error, Result, atomic, batch::Overlong, dataset::TokenType, plugin::
 pub struct RunConfig {
     /// Seed of every random order in the run. Required: a run without one could not be repeated.
     pub seed: u64,
-    /// Steps after which the run ends; without it the policy decides, and most never end.
+    /// Steps after which the run ends; without it and `epochs` the policy decides, and most never end.
     #[serde(default)]
     pub steps: Option<u64>,
+    /// Ends the run once it drew so many times the number of samples, at least 1. The policy decides which ones: `uniform` gives each once
+    /// an epoch.
+    #[serde(default)]
+    pub epochs: Option<u64>,
+    /// With `epochs`: leaves out what does not fill a global batch, instead of making the last one smaller.
+    #[serde(default)]
+    pub drop_last: bool,
     /// Global batches that are planned and assembled ahead of the trainer; 0 does all in the trainer's thread. No result depends on it.
     #[serde(default = "default_prefetch")]
     pub prefetch: usize,
@@ -35,6 +43,9 @@ pub struct RunConfig {
     /// Pacing functions by name.
     #[serde(default)]
     pub pacing: BTreeMap<String, PacingConfig>,
+    /// What a model that drops tokens in its layers wants to know.
+    #[serde(default)]
+    pub random_ltd: Option<RandomLtdConfig>,
     /// Folder that relative paths start from: the run file's.
     #[serde(skip)]
     pub folder: PathBuf,
@@ -110,6 +121,13 @@ pub struct BatchConfig {
     /// What happens to a sample longer than its row.
     #[serde(default)]
     pub overlong: Overlong,
+    /// Cuts every sample to a length that a pacing function sets, at least 1 token, whatever the policy. If the policy truncates too, the
+    /// smaller length counts.
+    #[serde(default, deserialize_with = "name_or_table")]
+    pub truncate: Option<TruncateConfig>,
+    /// Lets every sample fall into sequences of a length that a pacing function sets, at least 1 token. Not beside `truncate`.
+    #[serde(default, deserialize_with = "name_or_table")]
+    pub reshape: Option<ReshapeConfig>,
     /// Columns whose values come with each batch.
     #[serde(default)]
     pub values: Vec<String>,
@@ -179,6 +197,9 @@ pub enum PacingConfig {
         /// Difficulties are multiples of it.
         #[serde(default)]
         quantum: Option<f64>,
+        /// From `max` down to `min` instead.
+        #[serde(default)]
+        falling: bool,
         /// What the first global batch counts as.
         #[serde(default, rename = "first-step")]
         first_step: u64,
@@ -197,6 +218,9 @@ pub enum PacingConfig {
         /// Difficulties are multiples of it.
         #[serde(default)]
         quantum: Option<f64>,
+        /// From `max` down to `min` instead.
+        #[serde(default)]
+        falling: bool,
         /// What the first global batch counts as.
         #[serde(default, rename = "first-step")]
         first_step: u64,
@@ -207,6 +231,9 @@ pub enum PacingConfig {
         difficulty: Vec<f64>,
         /// Last step of each level but the last.
         until: Vec<u64>,
+        /// The first level of at least so much is never left.
+        #[serde(default, rename = "hold-at")]
+        hold_at: Option<f64>,
         /// What the first global batch counts as.
         #[serde(default, rename = "first-step")]
         first_step: u64,

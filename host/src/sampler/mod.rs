@@ -1,6 +1,9 @@
 //! What does the trainer hold? The run file, the step loop, the state.
 
 mod config;
+mod lengths;
+mod ends;
+mod beside;
 mod run;
 mod planner;
 mod prefetch;
@@ -10,6 +13,7 @@ use std::sync::Arc;
 
 pub use self::{
     config::{BatchConfig, DatasetConfig, Layout, PacingConfig, PluginConfig, RunConfig},
+    lengths::{RandomLtdConfig, ReshapeConfig, TruncateConfig},
     planner::{Planned, Planner},
     run::Run,
     state::{Identity, STATE_VERSION, SamplerState},

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::{
+    beside::{Beside, Lengths, Totals},
+    ends::Ends,
     run::Run,
     state::{Identity, Progress, SamplerState},
 };
 use crate::{
     Error, Result,
     batch::{Digest, Plan},
-    dataset::Dataset,
     plugin::{Context, Filled, Policy, Step},
     streams::Streams,
 };
@@ -18,12 +19,12 @@ use crate::{
 #[derive(Debug)]
 pub struct Planner {
     policy: Policy,
-    dataset: Dataset,
     seed: u64,
     size: u32,
-    last_step: Option<u64>,
+    ends: Ends,
+    beside: Beside,
     count_tokens: bool,
-    lengths: Vec<u32>,
+    lengths: Lengths,
     progress: Arc<Progress>,
     identity: Arc<Identity>,
     stateful: bool,
@@ -73,9 +74,11 @@ impl Planner {
                 }
                 progress
             }
-            None => {
-                Progress { step: 0, consumed_samples: 0, consumed_tokens: count_tokens.then_some(0), streams: Vec::new(), policy: None }
-            }
+            None => Progress {
+                consumed_tokens: count_tokens.then_some(0),
+                layer_tokens: run.config.random_ltd.is_some().then_some(0),
+                ..Progress::default()
+            },
         };
         let mut streams = Streams::new(run.columns.clone(), run.config.seed);
         streams.restore(progress.streams.clone())?;
@@ -83,19 +86,20 @@ impl Planner {
         let policy = run.policy.start(context, progress.policy.as_deref())?;
         Ok(Planner {
             policy,
-            dataset: run.dataset.clone(),
             seed: run.config.seed,
             size: run.shape.global(),
-            last_step: run.config.steps,
+            ends: run.ends,
+            beside: Beside::new(run)?,
             count_tokens,
-            lengths: Vec::new(),
+            lengths: Lengths::new(run.dataset.clone()),
             progress: Arc::new(progress),
             identity: Arc::new(run.identity.clone()),
             stateful: run.policy.is_stateful(),
         })
     }
 
-    /// Plans the next global batch; `None` when the run file's `steps` are done or the policy is exhausted.
+    /// Plans the next global batch; `None` when the run file's `steps` or `epochs` are done or the policy is exhausted. The last batch of
+    /// the epochs may have fewer samples than the others.
     ///
     /// # Errors
     /// [`Error::Plugin`](crate::Error::Plugin) if the policy fails. The planner is then of no further use; the last state is.
@@ -109,11 +113,9 @@ impl Planner {
     /// As [`plan`](Planner::plan).
     pub fn plan_into(&mut self, mut plan: Plan) -> Result<Option<Planned>> {
         let step = self.progress.step;
-        if self.last_step.is_some_and(|last| step >= last) {
-            return Ok(None);
-        }
+        let Some(size) = self.ends.next_size(&self.progress, self.size) else { return Ok(None) };
         let _span = tracing::debug_span!("plan", step).entered();
-        plan.reset(self.size);
+        plan.reset(size);
         let place = Step { index: step, consumed_samples: self.progress.consumed_samples, consumed_tokens: self.progress.consumed_tokens };
         match self.policy.fill(place, &mut plan)? {
             Filled::Batch => {}
@@ -122,18 +124,17 @@ impl Planner {
                 return Ok(None);
             }
         }
+        self.beside.shorten(step, &mut plan)?;
         plan.finish(self.seed, step).map_err(|refusal| Error::data(refusal, "correct the policy"))?;
+        let totals = self.totals(step, &mut plan)?;
         let digest = Digest(plan.digest());
         tracing::debug!(digest = %digest, draws = plan.draws().len(), "planned");
 
-        let consumed_tokens = match self.progress.consumed_tokens {
-            Some(before) if self.count_tokens => Some(before.saturating_add(self.n_tokens(&plan)?)),
-            _ => None,
-        };
         self.progress = Arc::new(Progress {
             step: step.saturating_add(1),
-            consumed_samples: self.progress.consumed_samples.saturating_add(u64::from(self.size)),
-            consumed_tokens,
+            consumed_samples: self.progress.consumed_samples.saturating_add(plan.ids().len() as u64),
+            consumed_tokens: self.progress.consumed_tokens.zip(totals).map(|(before, totals)| before.saturating_add(totals.tokens)),
+            layer_tokens: totals.and_then(|totals| totals.layer_tokens),
             streams: self.policy.streams().state(),
             policy: if self.stateful { Some(self.policy.save()?) } else { None },
         });
@@ -155,14 +156,11 @@ impl Planner {
         self.policy.fuel_used()
     }
 
-    /// Tokens of a finished plan, after truncation and without padding.
-    fn n_tokens(&mut self, plan: &Plan) -> Result<u64> {
-        let longest = plan.truncation().unwrap_or(u32::MAX);
-        if let Some(length) = self.dataset.fixed_len() {
-            return Ok(u64::from(length.min(longest)) * plan.ids().len() as u64);
+    /// What a finished plan comes to, if anybody asks.
+    fn totals(&mut self, step: u64, plan: &mut Plan) -> Result<Option<Totals>> {
+        if !self.count_tokens && !self.beside.counts_layer_tokens() {
+            return Ok(None);
         }
-        self.lengths.clear();
-        self.dataset.sample_lens(plan.ids(), &mut self.lengths)?;
-        Ok(self.lengths.iter().map(|&n| u64::from(n.min(longest))).sum())
+        self.beside.count(step, plan, &mut self.lengths, self.progress.layer_tokens).map(Some)
     }
 }

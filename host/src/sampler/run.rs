@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
 use serde_json::json;
 
 use super::{
+    beside,
     config::{Layout, PacingConfig, PluginConfig, RunConfig},
+    ends::Ends,
     state::Identity,
 };
 use crate::{
@@ -24,6 +26,7 @@ pub struct Run {
     pub(crate) dataset: Dataset,
     pub(crate) columns: Arc<Columns>,
     pub(crate) shape: Shape,
+    pub(crate) ends: Ends,
     pub(crate) policy: PolicyPlugin,
     pub(crate) pacings: BTreeMap<String, Source>,
     pub(crate) identity: Identity,
@@ -70,6 +73,8 @@ impl Run {
             batch.dp_world_size,
             &config.place("batch.global-batch-size"),
         )?;
+        let ends = Ends::new(&config, dataset.len())?;
+        beside::check(&config, &dataset)?;
         let arrangement = arrangement(&config)?;
         let values = batch.values.iter().map(|name| columns.get(name).cloned()).collect::<Result<_>>()?;
 
@@ -88,7 +93,7 @@ impl Run {
             dp_world_size = shape.dp_world_size(),
             "opened the run"
         );
-        Ok(Run { config, dataset, columns, shape, policy, pacings, identity, arrangement, packer, values })
+        Ok(Run { config, dataset, columns, shape, ends, policy, pacings, identity, arrangement, packer, values })
     }
 
     /// The run file.
@@ -109,6 +114,12 @@ impl Run {
     /// How global batches are divided.
     pub fn shape(&self) -> &Shape {
         &self.shape
+    }
+
+    /// Global batches of the whole run, if the run file's `steps` or `epochs` end it and the policy does not do so earlier. A run that is
+    /// resumed with another global batch size has other steps behind it.
+    pub fn n_steps(&self) -> Option<u64> {
+        self.ends.n_steps(self.shape.global())
     }
 
     /// The policy.
@@ -155,25 +166,37 @@ impl Run {
 
     /// The pacing functions, as the policy's host asks them.
     pub(crate) fn pacings(&self) -> Result<plugin::Pacings> {
-        let mut functions: BTreeMap<String, PacingFunction> = BTreeMap::new();
-        for (name, source) in &self.pacings {
-            let function: PacingFunction = match source {
-                Source::Curve(pacing) => {
-                    let pacing = pacing.clone();
-                    Box::new(move |step| Ok(pacing.difficulty(step)))
-                }
-                Source::Plugin(plugin) => {
-                    let mut instance = plugin.instantiate()?;
-                    Box::new(move |step| instance.difficulty(step))
-                }
-            };
-            functions.insert(name.clone(), function);
-        }
+        let functions = self.pacings.iter().map(|(name, source)| Ok((name.clone(), source.start()?)));
+        let mut functions = functions.collect::<Result<BTreeMap<String, PacingFunction>>>()?;
         Ok(Box::new(move |name, step| functions.get_mut(name).map(|function| function(step))))
+    }
+
+    /// One of them.
+    pub(crate) fn pacing(&self, name: &str) -> Result<PacingFunction> {
+        match self.pacings.get(name) {
+            Some(source) => source.start(),
+            None => Err(Error::config(format!("pacing.{name}"), "the run file has no such pacing function", "add it")),
+        }
     }
 }
 
-type PacingFunction = Box<dyn FnMut(u64) -> Result<f64> + Send>;
+impl Source {
+    fn start(&self) -> Result<PacingFunction> {
+        Ok(match self {
+            Source::Curve(pacing) => {
+                let pacing = pacing.clone();
+                Box::new(move |step| Ok(pacing.difficulty(step)))
+            }
+            Source::Plugin(plugin) => {
+                let mut instance = plugin.instantiate()?;
+                Box::new(move |step| instance.difficulty(step))
+            }
+        })
+    }
+}
+
+/// Difficulty at a step.
+pub(crate) type PacingFunction = Box<dyn FnMut(u64) -> Result<f64> + Send>;
 
 struct PackWithPlugin(Packer);
 
@@ -307,25 +330,25 @@ fn arrangement(config: &RunConfig) -> Result<Arrangement> {
 fn open_pacing(config: &RunConfig, name: &str, written: &PacingConfig) -> Result<Source> {
     let place = format!("pacing.{name}");
     let (first_step, curve) = match *written {
-        PacingConfig::Linear { min, max, steps, quantum, first_step } => {
-            (first_step, Curve::Power { min, max, steps, degree: 1.0, quantum })
+        PacingConfig::Linear { min, max, steps, quantum, falling, first_step } => {
+            (first_step, Curve::Power { min, max, steps, degree: 1.0, quantum, falling })
         }
-        PacingConfig::Root { min, max, steps, degree, quantum, first_step } => {
-            (first_step, Curve::Power { min, max, steps, degree, quantum })
+        PacingConfig::Root { min, max, steps, degree, quantum, falling, first_step } => {
+            (first_step, Curve::Power { min, max, steps, degree, quantum, falling })
         }
-        PacingConfig::Discrete { ref difficulty, ref until, first_step } => {
-            (first_step, Curve::Discrete { difficulty: difficulty.clone(), until: until.clone() })
+        PacingConfig::Discrete { ref difficulty, ref until, hold_at, first_step } => {
+            (first_step, Curve::Discrete { difficulty: difficulty.clone(), until: until.clone(), hold_at })
         }
         PacingConfig::Plugin(ref plugin) => {
             return Ok(Source::Plugin(Box::new(load(config, plugin, &place, PacingPlugin::load)?)));
         }
     };
     let pacing = Pacing { first_step, curve };
-    pacing.check(&place)?;
+    pacing.check(|key| config.place(&format!("{place}.{key}")))?;
     Ok(Source::Curve(pacing))
 }
 
-/// What decides the order of samples, in a form to compare at a resume.
+/// What decides the order of samples and how much of them is used, in a form to compare at a resume.
 fn identify(
     config: &RunConfig,
     dataset: &Dataset,
@@ -345,12 +368,25 @@ fn identify(
         };
         pacing_json.insert(name.clone(), described);
     }
+    let mut deciding = json!({ "policy": config.policy.config_json("policy.config")?, "pacing": pacing_json });
+    // Only where they are written, so that the states of runs without them stay valid.
+    let lengths = [
+        ("truncate", config.batch.truncate.as_ref().map(serde_json::to_value)),
+        ("reshape", config.batch.reshape.as_ref().map(serde_json::to_value)),
+        ("random-ltd", config.random_ltd.as_ref().map(serde_json::to_value)),
+    ];
+    for (key, value) in lengths {
+        if let Some(value) = value {
+            // Names and numbers: nothing that JSON could refuse.
+            deciding[key] = value.unwrap_or_default();
+        }
+    }
     let description = policy.description();
     Ok(Identity {
         dataset: dataset.fingerprint().to_string(),
         plugin: format!("{} {}", description.name, description.version),
         plugin_sha256: hex(&policy.sha256()),
-        config: Identity::hash(&json!({ "policy": config.policy.config_json("policy.config")?, "pacing": pacing_json })),
+        config: Identity::hash(&deciding),
         columns: columns.iter().map(|(name, column)| (name.to_owned(), column.identity())).collect(),
         seed: config.seed,
     })

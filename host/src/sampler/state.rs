@@ -22,7 +22,7 @@ pub struct Identity {
     pub plugin: String,
     /// SHA-256 of its file.
     pub plugin_sha256: String,
-    /// Hash of the policy's configuration and the pacing functions.
+    /// Hash of the policy's configuration, the pacing functions, and what they do to lengths.
     pub config: String,
     /// Hash of each column, by name. More of them at the resume do no harm.
     pub columns: BTreeMap<String, String>,
@@ -51,7 +51,7 @@ impl Identity {
         if self.plugin == other.plugin {
             compare("plugin file", &self.plugin_sha256, &other.plugin_sha256);
         }
-        compare("configuration of policy or pacing", &self.config, &other.config);
+        compare("configuration of policy, pacing or lengths", &self.config, &other.config);
         for (name, saved) in &self.columns {
             compare(&format!("column `{name}`"), saved, other.columns.get(name).map_or("missing", String::as_str));
         }
@@ -61,12 +61,14 @@ impl Identity {
 }
 
 /// How far a run has come, shared by the batches in flight.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Progress {
     /// Global batches so far: the number of the next step.
     pub(crate) step: u64,
     pub(crate) consumed_samples: u64,
     pub(crate) consumed_tokens: Option<u64>,
+    /// Tokens that the layers of the model processed, if the run file has `[random-ltd]`.
+    pub(crate) layer_tokens: Option<u64>,
     pub(crate) streams: Vec<StreamState>,
     pub(crate) policy: Option<Vec<u8>>,
 }
@@ -90,6 +92,8 @@ struct Document {
     step: u64,
     consumed_samples: u64,
     consumed_tokens: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    layer_tokens: Option<u64>,
     streams: Vec<(String, u64, String)>,
     policy: Option<String>,
     identity: Identity,
@@ -115,6 +119,11 @@ impl SamplerState {
         self.progress.consumed_tokens
     }
 
+    /// Tokens that all layers of the model processed together, as the run file's `[random-ltd]` has it; `None` without one.
+    pub fn layer_tokens(&self) -> Option<u64> {
+        self.progress.layer_tokens
+    }
+
     /// What the run was made of.
     pub fn identity(&self) -> &Identity {
         &self.identity
@@ -129,6 +138,7 @@ impl SamplerState {
             step: progress.step,
             consumed_samples: progress.consumed_samples,
             consumed_tokens: progress.consumed_tokens,
+            layer_tokens: progress.layer_tokens,
             streams: progress.streams.iter().map(|s| (s.name.to_string(), s.position, format!("{:016x}", s.identity))).collect(),
             policy: progress.policy.as_ref().map(|bytes| STANDARD.encode(bytes)),
             identity: (*self.identity).clone(),
@@ -179,6 +189,7 @@ impl SamplerState {
             step: document.step,
             consumed_samples: document.consumed_samples,
             consumed_tokens: document.consumed_tokens,
+            layer_tokens: document.layer_tokens,
             streams,
             policy,
         };
@@ -260,7 +271,8 @@ mod tests {
 
     fn state() -> SamplerState {
         let streams = vec![StreamState { name: "all".into(), position: 1 << 40, identity: 7 }];
-        let progress = Progress { step: 3, consumed_samples: 96, consumed_tokens: Some(5000), streams, policy: Some(vec![0, 255]) };
+        let policy = Some(vec![0, 255]);
+        let progress = Progress { step: 3, consumed_samples: 96, consumed_tokens: Some(5000), layer_tokens: None, streams, policy };
         let identity = Identity {
             dataset: "9f3a".into(),
             plugin: "uniform 0.1.0".into(),
@@ -276,6 +288,14 @@ mod tests {
     fn a_state_reads_back_to_the_same_bytes() {
         let json = state().to_json();
         assert_eq!(SamplerState::from_json(&json, "x").unwrap().to_json(), json);
+    }
+
+    #[test]
+    fn tokens_of_layers_are_in_a_state_only_where_they_are_counted() {
+        assert!(!state().to_json().contains("layer_tokens"));
+        let progress = Progress { layer_tokens: Some(1 << 60), ..(*state().progress).clone() };
+        let counted = SamplerState { progress: Arc::new(progress), ..state() };
+        assert_eq!(SamplerState::from_json(&counted.to_json(), "x").unwrap().layer_tokens(), Some(1 << 60));
     }
 
     #[test]

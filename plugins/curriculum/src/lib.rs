@@ -8,15 +8,17 @@ use curricle_guest::{Error, Plan, Policy, Result, Snapshot, Step, export, pacing
 use serde::Deserialize;
 
 use axis::{Axis, Metric};
-use cover::Cover;
+use cover::{Cover, Window};
 
 /// Its configuration.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// What a sample must meet; everything is eligible if empty.
     metrics: Vec<Metric>,
-    /// Column of a metric by value: samples are cut to its difficulty.
-    truncate: Option<String>,
+    /// Pacing functions whose value only goes beside the batch.
+    #[serde(default)]
+    annotate: Vec<String>,
     /// The pacing functions are asked every so many steps.
     #[serde(default = "one")]
     every: u64,
@@ -26,15 +28,15 @@ fn one() -> u64 {
     1
 }
 
-/// Draws uniformly from the samples whose every metric is at most its difficulty.
+/// Draws uniformly from the samples whose every metric is within its bounds.
 #[derive(Debug)]
 pub struct Curriculum {
     axes: Vec<Axis>,
-    /// Position among the axes.
-    truncate: Option<usize>,
+    /// Pacing functions that only go beside the batch, and their names there.
+    annotated: Vec<(String, String)>,
     every: u64,
     /// What the pacing functions said last.
-    difficulties: Vec<f64>,
+    window: Option<Window>,
     cover: Cover,
 }
 
@@ -44,52 +46,54 @@ impl Policy for Curriculum {
     const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
 
     fn configure(config: Config) -> Result<Self> {
-        let Config { metrics, truncate, every } = config;
+        let Config { metrics, annotate, every } = config;
         if every == 0 {
             return Err(Error::config("every", "found 0, but there must be at least 1 step"));
         }
         let axes = axis::all(metrics)?;
-        let truncate = truncate.map(|column| axis::to_truncate(&axes, &column)).transpose()?;
+        let annotated = axis::annotated(annotate, &axes)?;
         // A pacing function that does not exist is better found before training than at its first step.
-        difficulties(&axes, 0)?;
-        Ok(Curriculum { axes, truncate, every, difficulties: Vec::new(), cover: Cover::default() })
+        Window::at(&axes, 0)?;
+        annotated.iter().try_for_each(|(pacing, _)| pacings::difficulty(pacing, 0).map(drop))?;
+        Ok(Curriculum { axes, annotated, every, window: None, cover: Cover::default() })
     }
 
     fn fill(&mut self, step: Step, plan: &mut Plan) -> Result<()> {
-        let difficulties = difficulties(&self.axes, step.index - step.index % self.every)?;
-        if difficulties != self.difficulties {
-            self.cover.change_to(&self.axes, &difficulties)?;
-            self.difficulties = difficulties;
+        let asked = step.index - step.index % self.every;
+        let window = Window::at(&self.axes, asked)?;
+        if self.window.as_ref() != Some(&window) {
+            self.cover.change_to(&self.axes, &window)?;
         }
         let counts = shares::split(plan.size(), self.cover.sizes(), step.index);
         plan.draw_all(self.cover.streams().zip(counts))?;
-        for (axis, &difficulty) in self.axes.iter().zip(&self.difficulties) {
-            if let Some(name) = &axis.annotation {
+        for (axis, (&floor, &difficulty)) in self.axes.iter().zip(window.floors.iter().zip(&window.corner)) {
+            if let Some(name) = &axis.difficulty_name {
                 plan.annotate(name, difficulty)?;
             }
+            if let Some(name) = axis.above_name.as_ref().filter(|_| floor.is_finite()) {
+                plan.annotate(name, floor)?;
+            }
         }
-        if let Some(difficulty) = self.truncate.and_then(|axis| self.difficulties.get(axis)) {
-            // The conversion stays within the range of the type.
-            plan.truncate((*difficulty as u32).max(1));
+        for (pacing, name) in &self.annotated {
+            plan.annotate(name, pacings::difficulty(pacing, asked)?)?;
         }
+        self.window = Some(window);
         Ok(())
     }
 }
 
 impl Snapshot for Curriculum {
     fn save(&self) -> Vec<u8> {
-        saved::to_bytes(self.axes.len(), self.cover.opened())
+        let (floors, opened) = self.cover.opened();
+        saved::to_bytes(self.axes.len(), floors, opened)
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<()> {
-        self.cover = Cover::default();
-        self.difficulties.clear();
-        saved::from_bytes(self.axes.len(), state)?.iter().try_for_each(|opened| self.cover.open_again(&self.axes, opened))
+        let (floors, corners) = saved::from_bytes(self.axes.len(), state)?;
+        self.cover = Cover::open_again(&self.axes, floors, corners)?;
+        self.window = None;
+        Ok(())
     }
-}
-
-fn difficulties(axes: &[Axis], step: u64) -> Result<Vec<f64>> {
-    axes.iter().map(|axis| axis.checked(pacings::difficulty(&axis.pacing, step)?)).collect()
 }
 
 export!(stateful policy: Curriculum);

@@ -1,25 +1,28 @@
-//! The policy's own bytes: a version (1), the number of metrics, then the difficulties at which streams were opened, in order, each as many
-//! little-endian f64 as there are metrics.
+//! The policy's own bytes: a version (2) and the number of metrics; then, if streams were opened, the lower bounds that they share (minus
+//! infinity for none) and the difficulties at which they were, in order, each as many little-endian f64 as there are metrics.
 
 use curricle_guest::{Error, Result};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const HEADER: usize = 2;
 /// What a host keeps of a policy.
 const MOST_BYTES: usize = 1 << 20;
 
 /// How many openings a saved state can hold.
 pub(crate) fn most(metrics: usize) -> usize {
-    (MOST_BYTES - HEADER) / (8 * metrics.max(1))
+    (MOST_BYTES - HEADER) / (8 * metrics.max(1)) - 1
 }
 
-pub(crate) fn to_bytes(metrics: usize, opened: &[Vec<f64>]) -> Vec<u8> {
+pub(crate) fn to_bytes(metrics: usize, floors: &[f64], opened: &[Vec<f64>]) -> Vec<u8> {
     let mut bytes = vec![VERSION, metrics as u8];
-    opened.iter().flatten().for_each(|difficulty| bytes.extend_from_slice(&difficulty.to_le_bytes()));
+    if !opened.is_empty() {
+        floors.iter().chain(opened.iter().flatten()).for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
+    }
     bytes
 }
 
-pub(crate) fn from_bytes(metrics: usize, bytes: &[u8]) -> Result<Vec<Vec<f64>>> {
+/// Lower bounds and corners.
+pub(crate) fn from_bytes(metrics: usize, bytes: &[u8]) -> Result<(Vec<f64>, Vec<Vec<f64>>)> {
     let [version, saved_metrics, rest @ ..] = bytes else {
         return Err(Error::state(format!("the saved state has {} bytes, at least {HEADER} are needed; it is damaged", bytes.len())));
     };
@@ -33,11 +36,15 @@ pub(crate) fn from_bytes(metrics: usize, bytes: &[u8]) -> Result<Vec<Vec<f64>>> 
             "the saved state is of {saved_metrics} metrics, the configuration of {metrics}; restore the configuration"
         )));
     }
-    let (difficulties, left) = rest.as_chunks::<8>();
-    let difficulties: Vec<f64> = difficulties.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect();
-    let corners = difficulties.chunks_exact(metrics.max(1));
-    if !left.is_empty() || !corners.remainder().is_empty() || difficulties.iter().any(|d| !d.is_finite()) {
+    let (numbers, left) = rest.as_chunks::<8>();
+    let numbers: Vec<f64> = numbers.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect();
+    let mut rows = numbers.chunks_exact(metrics.max(1));
+    let torn = !left.is_empty() || !rows.remainder().is_empty();
+    let floors = rows.next().unwrap_or_default().to_vec();
+    let corners: Vec<Vec<f64>> = rows.map(<[f64]>::to_vec).collect();
+    let no_bound = |floor: &f64| floor.is_nan() || *floor == f64::INFINITY;
+    if torn || floors.iter().any(no_bound) || corners.iter().flatten().any(|d| !d.is_finite()) {
         return Err(Error::state("the saved difficulties are incomplete or no numbers; the state is damaged"));
     }
-    Ok(corners.map(<[f64]>::to_vec).collect())
+    Ok((floors, corners))
 }

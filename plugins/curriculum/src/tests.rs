@@ -20,7 +20,7 @@ fn data() -> Run {
 }
 
 fn by_length(pacing: impl Fn(u64) -> f64 + 'static) -> Run {
-    data().pacing("grow", pacing).config(json!({"metrics": [{"column": "seqlen", "by": "value", "pacing": "grow"}], "truncate": "seqlen"}))
+    data().pacing("grow", pacing).config(json!({"metrics": [{"column": "seqlen", "by": "value", "pacing": "grow"}]}))
 }
 
 fn by_both() -> Run {
@@ -42,7 +42,6 @@ fn only_samples_up_to_the_difficulty_are_drawn_and_all_of_them() {
         let difficulty = f64::from(8 + step.min(32));
         assert!(batch.ids.iter().all(|&id| length(id) <= difficulty), "step {step}");
         assert_eq!(batch.annotations["difficulty:seqlen"], difficulty);
-        assert_eq!(batch.truncate, Some(8 + step.min(32) as u32));
         seen.extend(batch.ids);
     }
     assert_eq!(seen.len() as u64, N);
@@ -116,8 +115,8 @@ fn a_difficulty_that_falls_starts_over_and_comes_back_to_its_streams() {
 fn difficulties_between_two_values_open_no_stream() {
     let mut run = by_length(|step| 10.0 + step as f64 / 100.0).start::<Curriculum>().unwrap();
     (0..50).for_each(|_| drop(run.step(8)));
-    // Version, number of metrics, one difficulty.
-    assert_eq!(run.state().policy.len(), 2 + 8);
+    // Version, number of metrics, a lower bound, one difficulty.
+    assert_eq!(run.state().policy.len(), 2 + 8 + 8);
 }
 
 #[test]
@@ -141,7 +140,6 @@ fn nothing_eligible_is_refused_with_the_smallest_value() {
 #[test]
 fn a_configuration_that_does_not_fit_the_data_is_refused_by_key() {
     let metric = |column: &str, by: &str, pacing: &str| json!({"column": column, "by": by, "pacing": pacing});
-    assert_eq!(refusal(json!({"metrics": []})), "configuration: `metrics`: found 0; there must be 1 to 16");
     assert_eq!(
         refusal(json!({"metrics": [metric("len", "value", "grow")]})),
         "configuration: `metrics[0].column`: the run file grants no column `len`; it grants `domain`, `loss`, `seqlen`"
@@ -159,8 +157,26 @@ fn a_configuration_that_does_not_fit_the_data_is_refused_by_key() {
         "configuration: `metrics[0].by`: unknown variant `rank`, expected `value` or `percentile`"
     );
     assert_eq!(
-        refusal(json!({"metrics": [metric("loss", "percentile", "grow")], "truncate": "loss"})),
-        "configuration: `truncate`: `loss` is not among the metrics by value, which are: none"
+        refusal(json!({"metrics": [{"column": "loss", "by": "value", "pacing": "grow", "of": 9}]})),
+        "configuration: `metrics[0].of`: parts have no meaning by value; they go with by = \"percentile\""
+    );
+    assert_eq!(
+        refusal(json!({"metrics": [{"column": "loss", "by": "percentile", "pacing": "grow", "of": 0}]})),
+        "configuration: `metrics[0].of`: found 0, but there must be at least 1 part"
+    );
+    assert_eq!(
+        refusal(json!({"metrics": [{"column": "loss", "by": "percentile", "pacing": "grow", "of": 9}]})),
+        "configuration: `pacing.grow`: it gives 10 for `loss`, but 9 parts are within 0 to 9"
+    );
+    assert_eq!(
+        refusal(json!({"metrics": [{"column": "loss", "by": "value", "pacing": "grow", "above": "floor"}]})),
+        "configuration: the run file has no `[pacing.floor]`"
+    );
+    assert_eq!(refusal(json!({"metrics": [], "annotate": ["shrink"]})), "configuration: the run file has no `[pacing.shrink]`");
+    assert_eq!(refusal(json!({"metrics": [], "annotate": ["grow", "grow"]})), "configuration: `annotate[1]`: `grow` is named twice");
+    assert_eq!(
+        refusal(json!({"metrics": [metric("loss", "value", "grow")], "annotate": ["loss"]})),
+        "configuration: `annotate[0]`: `difficulty:loss` is the difficulty of column `loss`; rename the pacing function"
     );
     assert_eq!(refusal(json!({"metrics": [metric("loss", "value", "shrink")]})), "configuration: the run file has no `[pacing.shrink]`");
 }
@@ -173,9 +189,116 @@ fn a_damaged_state_is_refused() {
         by_both().resume::<Curriculum>(&state).unwrap_err().to_string()
     };
     assert_eq!(refused(&[1]), "state: the saved state has 1 bytes, at least 2 are needed; it is damaged");
-    assert_eq!(refused(&[2, 2]), "state: the saved state is of version 2, this plugin reads version 1; use the plugin that saved it");
-    assert_eq!(refused(&[1, 1]), "state: the saved state is of 1 metrics, the configuration of 2; restore the configuration");
-    assert_eq!(refused(&[1, 2, 0]), "state: the saved difficulties are incomplete or no numbers; the state is damaged");
-    let falling = saved::to_bytes(2, &[vec![9.0, 50.0], vec![8.0, 60.0]]);
+    assert_eq!(refused(&[1, 2]), "state: the saved state is of version 1, this plugin reads version 2; use the plugin that saved it");
+    assert_eq!(refused(&[2, 1]), "state: the saved state is of 1 metrics, the configuration of 2; restore the configuration");
+    assert_eq!(refused(&[2, 2, 0]), "state: the saved difficulties are incomplete or no numbers; the state is damaged");
+    let no_number = saved::to_bytes(2, &[f64::NAN, 1.0], &[vec![9.0, 50.0]]);
+    assert_eq!(refused(&no_number), "state: the saved difficulties are incomplete or no numbers; the state is damaged");
+    let falling = saved::to_bytes(2, &[f64::NEG_INFINITY; 2], &[vec![9.0, 50.0], vec![8.0, 60.0]]);
     assert_eq!(refused(&falling), "state: the saved difficulties do not ascend; the state is damaged");
+}
+
+/// Ids drawn at one step of a batch that is large enough to go through every stream.
+fn eligible(run: &mut Started<Curriculum>) -> BTreeSet<u64> {
+    run.step(2 * N as u32).unwrap().ids.into_iter().collect()
+}
+
+fn where_(meets: impl Fn(u64) -> bool) -> BTreeSet<u64> {
+    (0..N).filter(|&id| meets(id)).collect()
+}
+
+#[test]
+fn without_a_metric_every_sample_is_eligible_and_comes_once_a_pass() {
+    let mut run =
+        data().pacing("grow", |step| step as f64).config(json!({"metrics": [], "annotate": ["grow"]})).start::<Curriculum>().unwrap();
+    for pass in 0..3 {
+        let batch = run.step(N as u32).unwrap();
+        assert_eq!(batch.ids.iter().copied().collect::<BTreeSet<_>>(), where_(|_| true));
+        assert_eq!(batch.annotations, BTreeMap::from([("difficulty:grow".to_owned(), f64::from(pass))]));
+        assert_eq!(batch.draws, [("everything".to_owned(), N as u32)]);
+    }
+    let mut resumed =
+        data().pacing("grow", |step| step as f64).config(json!({"metrics": [], "annotate": ["grow"]})).resume(&run.state()).unwrap();
+    assert_eq!(ids(&mut resumed, 5), ids(&mut run, 5));
+}
+
+fn window(above: impl Fn(u64) -> f64 + 'static, upto: impl Fn(u64) -> f64 + 'static, by: &str) -> Run {
+    let metric = json!({"column": "seqlen", "by": by, "pacing": "upto", "above": "above"});
+    data().pacing("above", above).pacing("upto", upto).config(json!({"metrics": [metric]}))
+}
+
+#[test]
+fn a_lower_bound_leaves_out_what_is_at_or_below_it() {
+    let mut run = window(|s| 3.0 + (s / 2) as f64, |s| 9.0 + s as f64, "value").start::<Curriculum>().unwrap();
+    for step in 0..12u64 {
+        let (above, upto) = (3.0 + (step / 2) as f64, 9.0 + step as f64);
+        let batch = run.step(2 * N as u32).unwrap();
+        assert_eq!(batch.ids.iter().copied().collect::<BTreeSet<_>>(), where_(|id| above < length(id) && length(id) <= upto), "{step}");
+        assert_eq!((batch.annotations["above:seqlen"], batch.annotations["difficulty:seqlen"]), (above, upto));
+    }
+}
+
+#[test]
+fn bounds_that_move_past_no_sample_leave_the_streams_as_they_are() {
+    // Lengths are whole numbers.
+    let mut run = window(|s| 3.0 + (s % 3) as f64 / 4.0, |s| 9.0 + (s % 2) as f64 / 2.0, "value").start::<Curriculum>().unwrap();
+    let whole = where_(|id| 3.0 < length(id) && length(id) <= 9.0);
+    let mut drawn = Vec::new();
+    for _ in 0..whole.len() {
+        drawn.extend(run.step(1).unwrap().ids);
+    }
+    assert_eq!(drawn.into_iter().collect::<BTreeSet<_>>(), whole, "a sample came twice before all came once");
+    assert_eq!(run.state().policy.len(), 2 + 8 + 8);
+}
+
+#[test]
+fn windows_by_percentile_are_parts_of_the_order() {
+    let mut ascending: Vec<u64> = (0..N).collect();
+    ascending.sort_by(|&a, &b| length(a).total_cmp(&length(b)));
+    let mut run = window(|s| 10.0 * s as f64, |s| 25.0 + 10.0 * s as f64, "percentile").start::<Curriculum>().unwrap();
+    for step in 0..7usize {
+        let expected = ascending[N as usize * step / 10..N as usize * (25 + 10 * step) / 100].iter().copied().collect();
+        assert_eq!(eligible(&mut run), expected);
+    }
+}
+
+#[test]
+fn a_difficulty_in_parts_of_any_number_is_exact_to_the_sample() {
+    let mut ascending: Vec<u64> = (0..N).collect();
+    ascending.sort_by(|&a, &b| loss(a).total_cmp(&loss(b)));
+    for of in [1u64, 3, 7, 29, 50, 100, 399, 1000] {
+        let metric = json!({"column": "loss", "by": "percentile", "of": of, "pacing": "grow"});
+        let mut run =
+            data().pacing("grow", move |s| (of.div_ceil(7) * (s + 1)).min(of) as f64).config(json!({"metrics": [metric]})).start().unwrap();
+        for step in 0..8 {
+            let d = (of.div_ceil(7) * (step + 1)).min(of);
+            assert_eq!(eligible(&mut run), ascending[..(N * d / of) as usize].iter().copied().collect(), "{d} of {of}");
+        }
+    }
+}
+
+#[test]
+fn windows_resume_where_they_stood() {
+    let run = || window(|s| (s / 5) as f64, |s| 20.0 + (s * 7 % 11) as f64, "value");
+    let straight = ids(&mut run().start::<Curriculum>().unwrap(), 40);
+    for stop in [1, 9, 23, 31] {
+        let mut first = run().start::<Curriculum>().unwrap();
+        let before = ids(&mut first, stop);
+        let after = ids(&mut run().resume::<Curriculum>(&first.state()).unwrap(), 40 - stop);
+        assert_eq!([before, after].concat(), straight, "stopped at {stop}");
+    }
+}
+
+#[test]
+fn a_window_that_holds_nothing_is_refused_with_both_bounds() {
+    assert_eq!(
+        window(|_| 9.5, |_| 9.75, "value").start::<Curriculum>().unwrap().step(8).unwrap_err().to_string(),
+        "data: no sample is eligible: the difficulty of `seqlen` is 9.75, its lower bound 9.5 and its smallest value 1; let the pacing \
+         function begin higher"
+    );
+    assert_eq!(
+        window(|_| 50.0, |_| 10.0, "percentile").start::<Curriculum>().unwrap().step(8).unwrap_err().to_string(),
+        "data: no sample is eligible: the difficulty of `seqlen` is percentile 10 of 400 samples, its lower bound 50; let the pacing \
+         function begin higher"
+    );
 }

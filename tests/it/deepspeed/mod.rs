@@ -8,4 +8,6 @@ mod files;
 mod live;
 mod packing;
 mod pacing;
+mod resume;
+mod parity;
 mod sampling;

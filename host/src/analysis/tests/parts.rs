@@ -1,7 +1,10 @@
 //! Parts that are analyzed apart and merged.
 
 use super::{guests::totals_only, *};
-use crate::{analysis::merge::merge_in, columns::Totals};
+use crate::{
+    analysis::{goal::Goal, merge::merge_in, parts::Parts},
+    columns::Totals,
+};
 
 fn part(dataset: &Dataset, plugin: &MetricPlugin, target: &Path, part: &str) -> PartReport {
     let options = Options { part: Some(part.parse().unwrap()), threads: 2, ..Options::default() };
@@ -218,4 +221,29 @@ fn parts_that_do_not_fit_together_are_refused_with_what_is_wrong() {
     fs::remove_file(&target).unwrap();
     part(&folder.documents(2_999), &plugin, &target, "1/1");
     assert!(refused_now().contains("pass-1.part-1-of-1` was made from another dataset, or another view of it; "), "{}", refused_now());
+}
+
+#[test]
+fn a_part_begins_again_if_the_passes_before_it_came_to_something_else() {
+    let folder = Folder::new();
+    let (dataset, guest, target) = (folder.documents(60_000), metric(), folder.path("m.arrow"));
+    let plugin = load(&guest);
+    part(&dataset, &plugin, &target, "1/1");
+    join(&dataset, &plugin, &target).unwrap();
+    let stop = || {
+        thread::sleep(Duration::from_millis(3));
+        true
+    };
+    let options = Options { part: Some("1/1".parse().unwrap()), interrupted: Some(&stop), ..Options::default() };
+    assert!(matches!(analyze_in(&small(&dataset), &plugin, &target, &options), Err(Error::Interrupted { .. })));
+
+    let merged = parts(&target).join("pass-1.merged");
+    let kept = fs::read(&merged).unwrap();
+    let goal = Goal::new(&dataset, &plugin, &plugin.instantiate().unwrap(), &target);
+    Parts::of(&goal).write_merged(&[], &7u64.to_le_bytes()).unwrap();
+    let options = Options { part: Some("1/1".parse().unwrap()), ..Options::default() };
+    assert!(!analyze_in(&small(&dataset), &plugin, &target, &options).unwrap().continued);
+    fs::write(&merged, kept).unwrap();
+    let text = refused(&folder, join(&dataset, &plugin, &target));
+    assert!(text.contains("values.part-1-of-1` was made after passes that came to something else; make it again, or remove"), "{text}");
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
+use super::Pieces;
 use crate::streams::{Permutation, Streams};
 
 /// Annotations that a plan holds at most.
@@ -63,6 +64,7 @@ pub struct Plan {
     step: u64,
     ids: Vec<u64>,
     truncate: Option<u32>,
+    pieces: Option<Pieces>,
     annotations: Vec<(String, f64)>,
     ordered: bool,
     draws: Vec<Draw>,
@@ -89,6 +91,7 @@ impl Plan {
         self.step = 0;
         self.ids.clear();
         self.truncate = None;
+        self.pieces = None;
         self.annotations.clear();
         self.ordered = false;
         self.draws.clear();
@@ -105,9 +108,14 @@ impl Plan {
         &self.ids
     }
 
-    /// Tokens to which every sample is cut, if the policy asked for it; at least 1.
+    /// Tokens to which every sample is cut, if policy or run file asked for it; at least 1.
     pub fn truncation(&self) -> Option<u32> {
         self.truncate
+    }
+
+    /// Into which sequences the samples fall once they are cut, if the run file asked for it.
+    pub fn pieces(&self) -> Option<Pieces> {
+        self.pieces
     }
 
     /// Numbers for the trainer to read, in the order in which they were first given; all are finite.
@@ -182,6 +190,18 @@ impl Plan {
         Ok(())
     }
 
+    /// Lets every sample fall into sequences.
+    ///
+    /// # Errors
+    /// [`Refusal::Breach`] if their length is 0.
+    pub fn divide(&mut self, pieces: Pieces) -> Result<(), Refusal> {
+        if pieces.length == 0 {
+            return Err(Refusal::breach("divided the samples into pieces of 0 tokens", "divide them into pieces of at least 1 token"));
+        }
+        self.pieces = Some(pieces);
+        Ok(())
+    }
+
     /// Puts a number beside the batch; a name given again replaces its value.
     ///
     /// # Errors
@@ -252,7 +272,8 @@ impl Plan {
 
     /// 128-bit fingerprint of the finished plan, for comparing ranks and runs: XXH3 over, all little-endian, the step (u64); the number of
     /// samples (u64) and their ids (u64 each); the truncation (u32, 0 for none); the number of annotations (u32) and for each the length of
-    /// its name (u32), its name in UTF-8, and the bits of its value (u64).
+    /// its name (u32), its name in UTF-8, and the bits of its value (u64); and, only if the samples fall into pieces, `pieces` in ASCII and
+    /// a u64 of their length, with bit 32 set for [`Keep::Rows`](super::Keep::Rows).
     pub fn digest(&self) -> [u8; 16] {
         let mut hash = Xxh3::new();
         hash.update(&self.step.to_le_bytes());
@@ -272,6 +293,10 @@ impl Plan {
             hash.update(&(name.len() as u32).to_le_bytes());
             hash.update(name.as_bytes());
             hash.update(&value.to_bits().to_le_bytes());
+        }
+        if let Some(pieces) = self.pieces {
+            hash.update(b"pieces");
+            hash.update(&pieces.code().to_le_bytes());
         }
         hash.digest128().to_le_bytes()
     }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::{Draw, Plan, Refusal};
 use crate::{
+    batch::{Keep, Pieces},
     columns::Columns,
     streams::{Order, Streams},
 };
@@ -91,6 +92,7 @@ fn a_truncation_to_nothing_is_a_breach() {
     plan.truncate(5).unwrap();
     plan.truncate(7).unwrap();
     assert_eq!(plan.truncation(), Some(7));
+    assert_eq!(breach(plan.divide(Pieces { length: 0, keep: Keep::All })), "divided the samples into pieces of 0 tokens");
 }
 
 #[test]
@@ -103,6 +105,7 @@ fn a_reset_plan_equals_a_fresh_one() {
     let mut used = Plan::new(2);
     used.annotate("a", 1.0).unwrap();
     used.truncate(3).unwrap();
+    used.divide(Pieces { length: 2, keep: Keep::All }).unwrap();
     used.keep_order();
     used.reset(3);
     assert_eq!(fill(&mut used), fill(&mut Plan::new(3)));
@@ -124,6 +127,8 @@ fn the_digest_tells_apart_what_differs() {
         digest(|p| p.truncate(9).unwrap()),
         digest(|p| p.annotate("a", 0.0).unwrap()),
         digest(|p| p.annotate("a", -0.0).unwrap()),
+        digest(|p| p.divide(Pieces { length: 9, keep: Keep::All }).unwrap()),
+        digest(|p| p.divide(Pieces { length: 9, keep: Keep::Rows }).unwrap()),
     ];
     digests.sort();
     assert!(digests.windows(2).all(|pair| pair[0] != pair[1]));
