@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use curricle::{
     Run, SamplerState,
     columns::{Column, ColumnKind, Totals},
+    packing::BinPacker,
     plugin,
 };
 use serde_json::{Value, json};
@@ -202,7 +203,7 @@ fn of_plugin(path: &Path) -> Result<Value> {
         "" => Value::Null,
         text => serde_json::from_str(text).context("its configuration schema is no JSON")?,
     };
-    Ok(json!({
+    let mut facts = json!({
         "what": "plugin",
         "path": path.display().to_string(),
         "world": seen.kind.world(),
@@ -214,5 +215,9 @@ fn of_plugin(path: &Path) -> Result<Value> {
         "bytes": seen.size,
         "sha256": curricle::hex(&seen.sha256),
         "config_schema": schema,
-    }))
+    });
+    if let Some(packer) = BinPacker::from_name(&seen.description.name).filter(|_| seen.kind.world() == "packer-plugin") {
+        facts["native"] = format!("packer = \"{}\" gives the same bins without a sandbox", packer.name()).into();
+    }
+    Ok(facts)
 }

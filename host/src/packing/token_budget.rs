@@ -106,7 +106,8 @@ impl TokenBudget {
         })?;
         let mut packed = Packed { per_step: self.micro_batches, ..Packed::default() };
         let order = self.order(lengths, n, &mut packed);
-        let groups = if self.equal_size { self.micro_batches as usize } else { 1 };
+        // More groups than samples make no step, whatever their number.
+        let groups = if self.equal_size { (self.micro_batches as usize).min(lengths.len() + 1) } else { 1 };
         let mut window = Window::new(lengths, &order, groups, self.count, self.max_tokens, self.max_samples);
         while let Some(&sample) = order.get(window.start()) {
             let start = window.start();

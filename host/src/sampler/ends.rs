@@ -19,7 +19,7 @@ impl Ends {
         if config.epochs == Some(0) {
             return Err(Error::config(config.place("epochs"), "0 epochs", "give at least 1, or leave it out for a run without that end"));
         }
-        if config.epochs.is_none() && config.drop_last {
+        if config.epochs.is_none() && config.drop_last && config.batch.tokens.is_none() {
             return Err(Error::config(
                 config.place("drop-last"),
                 "`drop-last` has no meaning without `epochs`, since every global batch is whole then",

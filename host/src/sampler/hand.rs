@@ -173,7 +173,7 @@ impl Hand {
                 n => format!(", after {n} too long ones were left out"),
             };
             return Err(Error::data(
-                format!("{} samples in hand make {} micro-batches of the {wanted} of a step{left_out}", self.held.ids.len(), made.len()),
+                format!("{} samples in hand make {} of the {wanted} micro-batches of a step{left_out}", self.held.ids.len(), made.len()),
                 "raise `global-batch-size` in [batch], or lower `micro-batches` or `min-samples` in [batch.tokens]",
             ));
         }

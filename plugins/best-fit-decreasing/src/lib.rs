@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-use curricle_guest::{Error, Packer, Result, export};
-use serde::Deserialize;
+use curricle_guest::{Error, NoConfig, Packer, Result, export};
 
 // The host's own packer, so that both give the same bins.
 #[path = "../../../host/src/packing/best_fit.rs"]
@@ -11,21 +10,16 @@ mod by_length;
 #[path = "../../../host/src/packing/numbering.rs"]
 mod numbering;
 
-/// There is nothing to configure.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {}
-
 /// Long samples first, each into the bin that it leaves the least room in: O(n) for common capacities.
 #[derive(Debug)]
 pub struct BestFitDecreasing;
 
 impl Packer for BestFitDecreasing {
-    type Config = Config;
+    type Config = NoConfig;
 
     const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
 
-    fn configure(_: Config) -> Result<Self> {
+    fn configure(_: NoConfig) -> Result<Self> {
         Ok(BestFitDecreasing)
     }
 

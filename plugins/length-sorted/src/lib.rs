@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-use curricle_guest::{Error, Packer, Result, export};
-use serde::Deserialize;
+use curricle_guest::{Error, NoConfig, Packer, Result, export};
 
 // The host's own packer, so that both give the same bins.
 #[path = "../../../host/src/packing/length_sorted.rs"]
@@ -11,21 +10,16 @@ mod by_length;
 #[path = "../../../host/src/packing/numbering.rs"]
 mod numbering;
 
-/// There is nothing to configure.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {}
-
 /// One bin after another, in ascending order of length: O(n).
 #[derive(Debug)]
 pub struct LengthSorted;
 
 impl Packer for LengthSorted {
-    type Config = Config;
+    type Config = NoConfig;
 
     const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
 
-    fn configure(_: Config) -> Result<Self> {
+    fn configure(_: NoConfig) -> Result<Self> {
         Ok(LengthSorted)
     }
 

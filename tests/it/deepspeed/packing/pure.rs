@@ -6,7 +6,7 @@ use curricle::{
     packing::{BinPacker, LearningRate, LeftOut, Order, Packed, Reason, TokenBudget},
     plugin::{Limits, PackerPlugin},
 };
-use curricle_tests::{Corpus, noise, plugin};
+use curricle_tests::{Corpus, curricle_ok, noise, plugin};
 use serde_json::{Value, json};
 
 fn golden(name: &str) -> Vec<Value> {
@@ -165,6 +165,15 @@ fn packers_give_the_same_bins_in_the_sandbox_and_natively() {
             assert_eq!(sandboxed.pack(&lengths, capacity, max_samples).unwrap(), native, "{packer:?}");
         }
     }
+}
+
+#[test]
+fn info_says_which_packers_are_native_too() {
+    for packer in BinPacker::ALL {
+        let printed = curricle_ok(&["info", packer.name()]);
+        assert!(printed.contains(&format!("packer = \"{}\" gives the same bins without a sandbox", packer.name())), "{printed}");
+    }
+    assert!(!curricle_ok(&["info", "uniform"]).contains("sandbox"));
 }
 
 #[test]

@@ -91,11 +91,11 @@ fn too_few_samples_for_a_step_are_refused_with_the_numbers_and_the_keys() {
     let error = |text: &str| Sampler::start(&corpus.run(text)).unwrap().next_batch().unwrap_err().to_string();
     assert_eq!(
         error(&text("40\nmicro-batches = 4\nmin-samples = 4", "error")),
-        "16 samples in hand make 0 micro-batches of the 4 of a step; raise `global-batch-size` in [batch], or lower `micro-batches` or \
+        "16 samples in hand make 0 of the 4 micro-batches of a step; raise `global-batch-size` in [batch], or lower `micro-batches` or \
          `min-samples` in [batch.tokens]"
     );
     let dropped = error(&text("2\nmicro-batches = 8", "drop"));
-    assert!(dropped.contains("of the 8 of a step, after ") && dropped.contains("too long ones were left out"), "{dropped}");
+    assert!(dropped.contains("of the 8 micro-batches of a step, after ") && dropped.contains("too long ones were left out"), "{dropped}");
 }
 
 #[test]

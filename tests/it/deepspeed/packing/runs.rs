@@ -256,6 +256,8 @@ fn the_end_of_the_data_is_shared_out_or_dropped_as_the_run_file_says() {
     // A policy that ends the run itself leaves nothing in hand either.
     let text = rest("", "").replace("plugin = \"uniform\"", "plugin = \"uniform\"\nconfig = { epochs = 1 }");
     let batches = all(&corpus.run(&text));
+    let whole = all(&corpus.run_with("drop-last = true\n", &text));
+    assert!(whole.len() <= batches.len() && whole.iter().flat_map(|b| &b.micro_batches).all(|m| !m.ids.is_empty()));
     let mut ids: Vec<u64> = batches.iter().flat_map(Batch::ids).collect();
     ids.sort_unstable();
     ids.dedup();
