@@ -71,6 +71,10 @@ pub(super) struct Sources {
 impl Sources {
     /// Lists the files of a source. What the import itself makes, in `out` and beside it, is no source.
     pub(super) fn list(source: &Path, include: &[String], out: &Path) -> Result<Sources> {
+        if is_pair(source) {
+            let problem = "it is a pair of `.bin` and `.idx`, and so a dataset already";
+            return Err(bad_source(source, problem, "use it as it is, or make one of several with `curricle join`"));
+        }
         let metadata = fs::metadata(source).map_err(Error::io("open", source))?;
         let mut sources = Sources { source: source.to_owned(), files: Vec::new(), passed: Passed::default() };
         if metadata.is_dir() {
@@ -210,6 +214,20 @@ impl Sources {
 fn file(path: PathBuf, relative: PathBuf, kind: Kind, metadata: &Metadata) -> SourceFile {
     let modified = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos());
     SourceFile { path, relative, kind, size: metadata.len(), modified, category: None }
+}
+
+/// Whether this is the prefix of a `.bin`/`.idx` pair, or one of its files.
+fn is_pair(source: &Path) -> bool {
+    let prefix = match source.extension().and_then(|extension| extension.to_str()) {
+        Some("bin" | "idx") => source.with_extension(""),
+        _ => source.to_owned(),
+    };
+    ["bin", "idx"].iter().all(|extension| {
+        let mut name = prefix.as_os_str().to_owned();
+        name.push(".");
+        name.push(extension);
+        Path::new(&name).is_file()
+    }) && !source.is_dir()
 }
 
 /// Where the import writes, seen from the source.

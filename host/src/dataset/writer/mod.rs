@@ -69,7 +69,7 @@ impl IndexedWriter {
         Ok(IndexedWriter { bin, bin_path, idx_path, element, magic, code, idx, lens, docs, n: 0, open: 0, copied: 0, closed: 0 })
     }
 
-    /// Adds an item: whole tokens, little-endian. An item may be empty.
+    /// Adds an item, or the rest of one that was begun with [`extend`](IndexedWriter::extend): whole tokens, little-endian. An item may be empty.
     ///
     /// # Errors
     /// [`Error::Data`] if the bytes are not whole tokens or more than 2³¹ - 1 of them; [`Error::Io`] if the disk is full.

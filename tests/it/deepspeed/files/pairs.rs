@@ -221,6 +221,10 @@ fn joining_rewrites_a_pair_for_another_reader_and_refuses_what_does_not_fit() {
     let (code, message) = refused(&[&mmap]);
     assert_eq!(code, 2);
     assert!(message.contains("`--out`: `old.bin` exists; name another pair, or replace it with `--force`"), "{message}");
+    // Who looks for this among the verbs that make datasets is told.
+    let output = curricle(&["import", &mmap, "--out", &path("x")]);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(3) && message.contains("make one of several with `curricle join`"), "{message}");
     let other = golden("indexed/mmap-int32").display().to_string();
     let (code, message) = refused(&["--force", &mmap, &other]);
     assert_eq!(code, 3);
