@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use curricle::{
     Run, SamplerState,
     columns::{Column, ColumnKind, Totals},
+    packing::BinPacker,
     plugin,
 };
 use serde_json::{Value, json};
@@ -165,6 +166,7 @@ fn of_run(path: &Path) -> Result<Value> {
     run.planner()?;
     let shape = run.shape();
     let description = run.policy().description();
+    let batch = &run.config().batch;
     Ok(json!({
         "what": "run",
         "seed": run.config().seed,
@@ -174,8 +176,9 @@ fn of_run(path: &Path) -> Result<Value> {
         "columns": run.columns().iter().map(|(name, _)| name).collect::<Vec<_>>(),
         "policy": format!("{} {}: {}", description.name, description.version, description.summary),
         "pacing": run.config().pacing.keys().collect::<Vec<_>>(),
-        "global_batch_size": shape.global(),
-        "micro_batch_size": shape.micro_batch(),
+        "global_batch_size": batch.global_batch_size,
+        "micro_batch_size": batch.tokens.is_none().then(|| shape.micro_batch()),
+        "micro_batch_tokens": batch.tokens.as_ref().map(|tokens| tokens.max_tokens),
         "gradient_accumulation_steps": shape.accumulation(),
         "dp_world_size": shape.dp_world_size(),
         "dp_rank": shape.dp_rank(),
@@ -189,6 +192,7 @@ fn of_state(path: &Path) -> Result<Value> {
         "next_step": state.step(),
         "consumed_samples": state.consumed_samples(),
         "consumed_tokens": state.consumed_tokens(),
+        "kept_back": state.kept_back(),
         "identity": serde_json::to_value(state.identity())?,
     }))
 }
@@ -199,7 +203,7 @@ fn of_plugin(path: &Path) -> Result<Value> {
         "" => Value::Null,
         text => serde_json::from_str(text).context("its configuration schema is no JSON")?,
     };
-    Ok(json!({
+    let mut facts = json!({
         "what": "plugin",
         "path": path.display().to_string(),
         "world": seen.kind.world(),
@@ -211,5 +215,9 @@ fn of_plugin(path: &Path) -> Result<Value> {
         "bytes": seen.size,
         "sha256": curricle::hex(&seen.sha256),
         "config_schema": schema,
-    }))
+    });
+    if let Some(packer) = BinPacker::from_name(&seen.description.name).filter(|_| seen.kind.world() == "packer-plugin") {
+        facts["native"] = format!("packer = \"{}\" gives the same bins without a sandbox", packer.name()).into();
+    }
+    Ok(facts)
 }

@@ -196,7 +196,7 @@ fn print_plans(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut L
         let Some(planned) = planner.plan()? else { break };
         if args.steps.contains(&planned.step) {
             let ids = planned.plan.ids();
-            let micro_batches: Vec<&[u64]> = run.shape().micro_batches(ids.len()).filter_map(|places| ids.get(places)).collect();
+            let micro_batches: Vec<&[u64]> = planned.plan.micro_batches(run.shape()).filter_map(|places| ids.get(places)).collect();
             line(run, planned.step, &planned.digest.to_string(), planned.plan.annotations(), json!(micro_batches), out)?;
         }
         if due(args, planned.step) {

@@ -78,7 +78,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
         csv.into_inner().map_err(|e| e.into_error()).context("cannot write the CSV")?.commit()?;
     }
     if let Some(path) = &args.plot {
-        let title = format!("{}, {} steps of {} samples", run.policy().description().name, history.steps, run.shape().global());
+        let unit = if run.config().batch.tokens.is_some() { "micro-batches" } else { "samples" };
+        let title = format!("{}, {} steps of {} {unit}", run.policy().description().name, history.steps, run.shape().global());
         let svg = chart::draw(&title, &history)?;
         curricle::atomic::write(path, svg.as_bytes())?;
     }

@@ -2,8 +2,8 @@ use serde::de::DeserializeOwned;
 
 use crate::Result;
 
-/// Arranges the samples of a micro-batch into bins of a fixed capacity: the rows of a packed batch. Export it with
-/// `export!(packer: MyPacker)`.
+/// Arranges samples into bins of a fixed capacity: those of a micro-batch into the rows of a packed batch, or those in hand into micro-batches
+/// under a budget of tokens. Export it with `export!(packer: MyPacker)`.
 pub trait Packer: Sized + 'static {
     /// The configuration, read from the JSON object in the run file. [`NoConfig`](crate::NoConfig) if there is none.
     type Config: DeserializeOwned;

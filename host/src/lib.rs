@@ -48,6 +48,7 @@ pub mod dataset;
 pub mod columns;
 pub mod streams;
 pub mod pacing;
+pub mod packing;
 pub mod plugin;
 pub mod analysis;
 pub mod deepspeed;
@@ -59,7 +60,7 @@ pub use crate::{
     fault::{Fault, FaultKind},
     hex::hex,
     sampler::{
-        BatchConfig, DatasetConfig, Identity, Layout, PacingConfig, Planned, Planner, PluginConfig, RandomLtdConfig, ReshapeConfig, Run,
-        RunConfig, STATE_VERSION, Sampler, SamplerState, TruncateConfig,
+        BatchConfig, DatasetConfig, Identity, Layout, Neighbours, PacingConfig, PackerConfig, Planned, Planner, PluginConfig,
+        RandomLtdConfig, ReshapeConfig, Run, RunConfig, STATE_VERSION, Sampler, SamplerState, TokensConfig, TruncateConfig,
     },
 };

@@ -61,7 +61,7 @@ fn every_example_run_file_gives_batches_of_this_repositorys_own_text() {
         curricle_ok(&["simulate", &run, "--steps", "20"]);
         n += 1;
     }
-    assert_eq!(n, 7);
+    assert_eq!(n, 8);
 }
 
 #[test]

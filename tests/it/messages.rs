@@ -22,7 +22,7 @@ fn clean(corpus: &Corpus, error: &Error) -> String {
 #[test]
 fn an_unknown_key_is_refused_with_its_place() {
     let corpus = Corpus::new(20);
-    insta::assert_snapshot!(refused(&corpus, &REST.replace("global-batch-size", "micro-bach-size = 1\nglobal-batch-size")), @"run.toml:5:1: unknown field `micro-bach-size`, expected one of `global-batch-size`, `micro-batch-size`, `gradient-accumulation-steps`, `dp-rank`, `dp-world-size`, `layout`, `pad-to`, `pad-token`, `row-length`, `packer`, `overlong`, `truncate`, `reshape`, `values`, `count-tokens`; correct the run file");
+    insta::assert_snapshot!(refused(&corpus, &REST.replace("global-batch-size", "micro-bach-size = 1\nglobal-batch-size")), @"run.toml:5:1: unknown field `micro-bach-size`, expected one of `global-batch-size`, `micro-batch-size`, `gradient-accumulation-steps`, `dp-rank`, `dp-world-size`, `layout`, `pad-to`, `pad-token`, `row-length`, `packer`, `overlong`, `truncate`, `reshape`, `tokens`, `values`, `count-tokens`; correct the run file");
 }
 
 #[test]

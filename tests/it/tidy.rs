@@ -38,6 +38,7 @@ fn arrows_between_the_hosts_folders_point_one_way() {
         ("dataset", &["columns", "streams", "analysis", "plugin", "batch", "sampler", "deepspeed"][..]),
         ("columns", &["streams", "analysis", "plugin", "batch", "sampler", "deepspeed"]),
         ("streams", &["analysis", "plugin", "batch", "sampler", "deepspeed"]),
+        ("packing", &["dataset", "columns", "streams", "analysis", "plugin", "batch", "sampler", "deepspeed"]),
         ("plugin", &["dataset", "analysis", "sampler", "deepspeed"]),
         ("batch", &["analysis", "plugin", "sampler", "deepspeed"]),
         ("analysis", &["batch", "sampler", "streams", "deepspeed"]),

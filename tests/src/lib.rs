@@ -1,5 +1,7 @@
 //! What the whole-system tests share: small datasets, run files, the `curricle` command.
 
+pub mod bench;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},

@@ -14,7 +14,8 @@ usage: cargo xtask TASK
   plugins                  build plugins/* into target/plugins
   demo                     build everything and run `curricle demo`
   test [--soak] [FILTER]   build the plugins, then run every test, or those whose name contains FILTER
-  bench [FILTER]           measure the table of docs/benchmarks.md on this machine
+  bench [FILTER]           measure the first table of docs/benchmarks.md on this machine
+  bench deepspeed [FILTER] measure the one against DeepSpeed, which is installed under target/bench if need be (5 GB)
   ci                       formatting, lints, every test";
 
 fn main() -> ExitCode {
@@ -42,8 +43,10 @@ fn run(arguments: &[&str]) -> Result<()> {
                 _ => bail!("`test` takes `--soak` and one filter\n\n{USAGE}"),
             }
         }
-        ["bench"] => tasks::bench(None),
-        ["bench", filter] if !filter.starts_with('-') => tasks::bench(Some(filter)),
+        ["bench", "deepspeed"] => tasks::bench("deepspeed", None),
+        ["bench", "deepspeed", filter] if !filter.starts_with('-') => tasks::bench("deepspeed", Some(filter)),
+        ["bench"] => tasks::bench("spine", None),
+        ["bench", filter] if !filter.starts_with('-') => tasks::bench("spine", Some(filter)),
         ["ci"] => tasks::ci(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

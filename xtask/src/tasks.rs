@@ -86,9 +86,10 @@ pub(crate) fn test(soak: bool, filter: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn bench(filter: Option<&str>) -> Result<()> {
+/// Runs one of the programs in `tests/benches`.
+pub(crate) fn bench(name: &str, filter: Option<&str>) -> Result<()> {
     plugins()?;
-    let mut bench = cargo(&["bench", "--package", "curricle-tests", "--bench", "spine", "--"]);
+    let mut bench = cargo(&["bench", "--package", "curricle-tests", "--bench", name, "--"]);
     run("measuring", "", bench.args(filter))
 }
 

@@ -66,10 +66,10 @@ fn batch(file: &mut File, draft: &Draft, options: &Options) {
     match &draft.tokens {
         Some(tokens) => {
             file.comment(if tokens.measured {
-                "Samples in hand, from which the micro-batches of a step are made: what about two steps take at the mean length of the dataset."
+                "Samples in hand, from which the micro-batches of a step are made: what about four steps take at the mean length of the dataset."
             } else {
-                "Samples in hand, from which the micro-batches of a step are made. A guess: give twice what a step takes, which is micro-batches × \
-                 max-tokens / mean length."
+                "Samples in hand, from which the micro-batches of a step are made. A guess: give a few times what a step takes, which is \
+                 micro-batches × max-tokens / mean length."
             });
             file.entry("global-batch-size", tokens.pool);
         }

@@ -7,6 +7,10 @@ use super::{
 
 /// Samples to a micro-batch where nothing is known about their lengths.
 const GUESS: u32 = 32;
+/// Steps that the samples in hand are enough for: the more there are, the better they can be matched.
+const STEPS: u32 = 4;
+/// Samples in hand that a run file may ask for.
+const MOST: u32 = 1 << 24;
 
 /// Reads it. In DeepSpeed `train_batch_size` is then the number of packs of a step, and `train_micro_batch_size_per_gpu` the packs of a
 /// forward pass, each within `max_tokens`. `mean_length` is that of the dataset's samples in tokens, if it is known.
@@ -58,6 +62,20 @@ pub(super) fn convert(block: &Block<'_>, sizes: &Sizes, mean_length: Option<f64>
         let problem = format!("{max_tokens} tokens × {packs} packs of a forward pass are above {}", u32::MAX);
         return block.wrong(notes, "max_tokens", problem, "give fewer tokens, or fewer packs in train_micro_batch_size_per_gpu");
     };
+    if micro_batches.checked_mul(min_samples).is_none_or(|samples| samples > MOST) {
+        let problem =
+            format!("{micro_batches} micro-batches of {min_samples} samples at least are more than {MOST} samples to choose from");
+        return block.wrong(notes, "min_batch_size", problem, "give a smaller one");
+    }
+    if draft.cut.as_ref().is_some_and(|cut| cut.reshape) {
+        let problem = "pieces of reshaped samples would be more than the budget counted";
+        return block.wrong(
+            notes,
+            "max_tokens",
+            problem,
+            "cut samples instead (a metric named `seqlen_truncate`), or leave one of the two out",
+        );
+    }
     let each = match mean_length.filter(|mean| *mean > 0.0) {
         // The conversion stays within the range of the type.
         Some(mean) => (f64::from(budget) / mean).ceil() as u32,
@@ -73,7 +91,7 @@ pub(super) fn convert(block: &Block<'_>, sizes: &Sizes, mean_length: Option<f64>
         max_samples,
         learning_rate,
         base_batch_size: sizes.global,
-        pool: micro_batches.saturating_mul(each).saturating_mul(2),
+        pool: micro_batches.saturating_mul(each).saturating_mul(STEPS).min(MOST),
         measured: mean_length.is_some(),
     });
 }
@@ -100,8 +118,8 @@ mod tests {
         assert_eq!(problems, [""; 0]);
         assert_eq!((tokens.max_tokens, tokens.micro_batches, tokens.base_batch_size), (2000, 32, 64));
         assert_eq!((tokens.min_samples, tokens.max_samples, tokens.learning_rate), (2, Some(20), "sqrt"));
-        // 8 samples of the mean length to a micro-batch, 32 micro-batches, two steps ahead.
-        assert_eq!(tokens.pool, 512);
+        // 8 samples of the mean length to a micro-batch, 32 micro-batches, four steps.
+        assert_eq!(tokens.pool, 1024);
     }
 
     #[test]

@@ -157,7 +157,12 @@ impl<'a> Parts<'a> {
                     false => Err(broken("its results are of other blocks")),
                 }
             }
-            Content::Values { .. } if file.head.round == self.goal.needs.passes && self.goal.needs.values => Ok(part),
+            Content::Values { value_type, .. } if file.head.round == self.goal.needs.passes && self.goal.needs.values => {
+                match value_type.is_some() || share.is_empty() {
+                    true => Ok(part),
+                    false => Err(broken("it has no values")),
+                }
+            }
             _ => Err(broken("it is of another kind than its round")),
         }
     }

@@ -1,14 +1,15 @@
 //! Copies the tokens of a rank's samples into place.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
 use serde::Deserialize;
 
-use super::{MicroBatch, Pieces, Plan, Pool, Shape};
+use super::{Cuts, MicroBatch, Plan, Pool, Shape};
 use crate::{
     Error, Result,
     columns::Column,
     dataset::{Dataset, Tokens, first_outside, prefetch},
+    packing::BinPacker,
 };
 
 /// How the tokens of a micro-batch lie in memory.
@@ -41,15 +42,24 @@ pub enum Overlong {
     Error,
     /// It is cut to the row.
     Cut,
+    /// It is left out and counted. Only under a budget of tokens, where the number of samples in a batch varies anyway.
+    Drop,
 }
 
 /// Arranges samples into rows.
 pub trait Pack: Send {
-    /// Row of each sample, numbered from 0 without gaps, given its length (1 to `capacity` tokens); no row holds more than `capacity`.
+    /// Row of each sample, numbered from 0 without gaps, given its length (1 to `capacity` tokens); no row holds more than `capacity` tokens or
+    /// more than `max_samples` samples.
     ///
     /// # Errors
     /// What the packer's plugin fails with.
-    fn pack(&mut self, lengths: &[u32], capacity: u32) -> Result<Vec<u32>>;
+    fn pack(&mut self, lengths: &[u32], capacity: u32, max_samples: Option<u32>) -> Result<Vec<u32>>;
+}
+
+impl Pack for BinPacker {
+    fn pack(&mut self, lengths: &[u32], capacity: u32, max_samples: Option<u32>) -> Result<Vec<u32>> {
+        BinPacker::pack(*self, lengths, capacity, max_samples)
+    }
 }
 
 /// Assembles the micro-batches of one rank.
@@ -72,25 +82,22 @@ impl fmt::Debug for Assembler {
 impl Assembler {
     /// This rank's part of a finished plan.
     pub(crate) fn assemble(&mut self, plan: &Plan) -> Result<Vec<MicroBatch>> {
-        self.shape
-            .micro_batches(plan.ids().len())
-            .map(|places| {
-                let ids = plan.ids().get(places).unwrap_or_default().to_vec();
-                self.micro_batch(ids, plan.truncation(), plan.pieces())
-            })
-            .collect()
+        let shape = self.shape;
+        plan.micro_batches(&shape).map(|places| self.micro_batch(plan, places)).collect()
     }
 
-    fn micro_batch(&mut self, ids: Vec<u64>, truncation: Option<u32>, pieces: Option<Pieces>) -> Result<MicroBatch> {
+    fn micro_batch(&mut self, plan: &Plan, places: Range<usize>) -> Result<MicroBatch> {
+        let ids = plan.ids().get(places).unwrap_or_default().to_vec();
+        let truncation = plan.truncation();
         let dataset = self.dataset.clone();
         let whole = dataset.samples(&ids)?;
-        let (ids, samples) = match pieces {
+        let (ids, samples) = match plan.pieces() {
             Some(pieces) => pieces.cut(&ids, &whole, truncation)?,
             None => (ids, whole),
         };
         // No piece is longer than what its sample was cut to.
         let lengths = self.lengths(&ids, &samples, truncation)?;
-        let (starts, shape) = self.place(&ids, &lengths)?;
+        let (starts, shape) = self.place(&ids, &lengths, plan.cuts().and_then(Cuts::pad_to))?;
         let token_type = dataset.token_type();
         let width = token_type.width();
         // Asking the system for more than there is ends the process, so that has to be noticed before.
@@ -162,8 +169,8 @@ impl Assembler {
         Ok(micro_batch)
     }
 
-    /// Where each sample begins, and rows and columns of the whole.
-    fn place(&mut self, ids: &[u64], lengths: &[u32]) -> Result<(Vec<u64>, [usize; 2])> {
+    /// Where each sample begins, and rows and columns of the whole. Padded rows are of `step_longest` tokens where the step has one shape.
+    fn place(&mut self, ids: &[u64], lengths: &[u32], step_longest: Option<u32>) -> Result<(Vec<u64>, [usize; 2])> {
         match self.arrangement {
             Arrangement::Packed => {
                 let mut starts = Vec::with_capacity(lengths.len());
@@ -175,7 +182,7 @@ impl Assembler {
                 Ok((starts, [1, end as usize]))
             }
             Arrangement::Padded { to, .. } => {
-                let row = to.unwrap_or_else(|| lengths.iter().copied().max().unwrap_or(0));
+                let row = to.or(step_longest).unwrap_or_else(|| lengths.iter().copied().max().unwrap_or(0));
                 let starts = (0..lengths.len() as u64).map(|i| i * u64::from(row)).collect();
                 Ok((starts, [lengths.len(), row as usize]))
             }
@@ -186,9 +193,9 @@ impl Assembler {
                     return Err(Error::data(format!("sample {id} has no tokens to put in a row"), "remove it from the dataset"));
                 }
                 let packer = self.packer.as_mut().ok_or_else(|| {
-                    Error::config("batch.packer", "layout `rows` needs a packer", "name one, such as `packer = { plugin = \"first-fit\" }`")
+                    Error::config("batch.packer", "layout `rows` needs a packer", "name one, such as `packer = \"best-fit-decreasing\"`")
                 })?;
-                let rows = packer.pack(lengths, length)?;
+                let rows = packer.pack(lengths, length, None)?;
                 let n_rows = rows.iter().max().map_or(0, |last| *last as usize + 1);
                 let mut used = vec![0u64; n_rows];
                 let starts = rows
@@ -216,7 +223,7 @@ impl Arrangement {
     }
 
     /// Tokens that a sample may have at most.
-    fn row_length(&self) -> Option<u32> {
+    pub(crate) fn row_length(&self) -> Option<u32> {
         match *self {
             Arrangement::Packed => None,
             Arrangement::Padded { to, .. } => to,

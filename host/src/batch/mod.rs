@@ -3,6 +3,7 @@
 mod plan;
 mod shape;
 mod pieces;
+mod cuts;
 mod buffer;
 mod assemble;
 
@@ -12,6 +13,7 @@ pub(crate) use self::{assemble::Assembler, buffer::Pool};
 pub use self::{
     assemble::{Arrangement, Overlong, Pack},
     buffer::TokenBuffer,
+    cuts::Cuts,
     pieces::{Keep, Pieces},
     plan::{Draw, Plan, Refusal},
     shape::Shape,
@@ -20,7 +22,7 @@ use crate::hex;
 
 /// Identity of a global batch: equal on every rank, and in every run with the same data, plugin, configuration and seed.
 ///
-/// The XXH3-128 of step, ids, truncation, annotations and pieces; [`Plan::digest`] has the layout. It finds ranks that went apart; it does not
+/// The XXH3-128 of step, ids, truncation, annotations, pieces and cuts; [`Plan::digest`] has the layout. It finds ranks that went apart; it does not
 /// withstand somebody who looks for collisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 16]);
@@ -42,7 +44,8 @@ pub struct Batch {
     pub annotations: Vec<(String, f64)>,
     /// Names of the columns in [`MicroBatch::values`].
     pub value_names: Arc<[String]>,
-    /// One for each gradient accumulation step; of the last batch of a run perhaps fewer, equally many on every rank.
+    /// One for each gradient accumulation step; of the last batch of a run perhaps fewer, equally many on every rank. Under a budget of
+    /// tokens they have different numbers of samples.
     pub micro_batches: Vec<MicroBatch>,
 }
 

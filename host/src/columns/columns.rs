@@ -1,6 +1,9 @@
 //! The columns that a policy was granted, by the names of its run file.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use super::{
     column::Column,
@@ -17,12 +20,21 @@ pub struct Columns {
     columns: BTreeMap<String, Column>,
     /// Why a column that somebody may ask for is not among them.
     excluded: BTreeMap<String, String>,
+    /// The last conditions that were intersected: whoever counts samples may well open a stream of them next.
+    last: Arc<Mutex<Option<Intersection>>>,
+}
+
+/// What several conditions came to.
+#[derive(Clone, Debug)]
+struct Intersection {
+    conditions: Vec<Condition>,
+    selection: Selection,
 }
 
 impl Columns {
     /// No columns yet, over a dataset of `n_samples` samples.
     pub fn new(n_samples: u64) -> Columns {
-        Columns { n_samples, columns: BTreeMap::new(), excluded: BTreeMap::new() }
+        Columns { n_samples, columns: BTreeMap::new(), excluded: BTreeMap::new(), last: Arc::default() }
     }
 
     /// Adds a column under a name, in place of an older one of that name.
@@ -36,6 +48,8 @@ impl Columns {
             return Err(Error::column(name, problem, "run `curricle analyze` again"));
         }
         self.columns.insert(name, column);
+        // Not emptied: a clone without the new column may use it.
+        self.last = Arc::default();
         Ok(())
     }
 
@@ -73,21 +87,31 @@ impl Columns {
     }
 
     /// The samples that meet every condition; no condition selects all. One condition takes O(log n) time and no memory, and its samples are
-    /// in the order of the column; several are intersected, which reads each column once, and their samples are in the order of the ids.
+    /// in the order of the column; several are intersected, which reads each column once, and their samples are in the order of the ids. The last
+    /// intersection is kept: to ask for it again costs nothing.
     ///
     /// # Errors
     /// [`Error::Data`] if a column does not exist or is of the wrong kind, or a condition cannot be met by any data (NaN, an unknown code).
     /// An empty selection is none.
     pub fn select(&self, conditions: &[Condition]) -> Result<Selection> {
-        let mut places = self.places(conditions)?;
-        Ok(match (places.len(), places.pop()) {
-            (_, None) => Selection::all(self.n_samples),
-            (1, Some(only)) => Selection::places(only),
-            (_, Some(last)) => {
-                places.push(last);
-                Selection::set(scan::intersect(self.n_samples, &places)?)
-            }
+        if conditions.len() > 1 {
+            return self.intersection(conditions);
+        }
+        Ok(match self.places(conditions)?.pop() {
+            None => Selection::all(self.n_samples),
+            Some(only) => Selection::places(only),
         })
+    }
+
+    fn intersection(&self, conditions: &[Condition]) -> Result<Selection> {
+        // Whole or absent at any time, so a panic elsewhere leaves nothing broken in it. Not locked over the work, which runs on many threads.
+        let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = last().as_ref().filter(|kept| kept.conditions == conditions) {
+            return Ok(kept.selection.clone());
+        }
+        let selection = Selection::set(scan::intersect(self.n_samples, &self.places(conditions)?)?);
+        *last() = Some(Intersection { conditions: conditions.to_vec(), selection: selection.clone() });
+        Ok(selection)
     }
 
     /// Number of samples that meet every condition; costs what [`select`](Columns::select) costs.

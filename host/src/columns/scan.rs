@@ -15,6 +15,8 @@ use crate::Result;
 
 /// Reading a sample's value in passing costs about this part of looking it up.
 const LOOK_UP: u64 = 64;
+/// Setting the bits of all samples, 64 at a time, costs about what sorting this part of them does.
+const SORT: u64 = 1024;
 
 /// The samples below `n` that meet all conditions; there is at least one condition.
 pub(super) fn intersect(n: u64, conditions: &[Places]) -> Result<Set> {
@@ -29,11 +31,23 @@ pub(super) fn look_up(n: u64, smallest: &Places, conditions: &[Places]) -> Resul
     for (start, end) in &smallest.ranges {
         smallest.column.ids().extend(*start, *end, &mut ids);
     }
-    let tests: Vec<Box<dyn Test + '_>> = conditions.iter().map(test).collect::<Result<_>>()?;
-    ids.retain(|id| *id < n && tests.iter().all(|test| test.holds(*id)));
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(Set::from_sorted(&ids))
+    for places in conditions.iter().filter(|places| !std::ptr::eq(*places, smallest)) {
+        test(places)?.sift(&mut ids);
+    }
+    if (ids.len() as u64).saturating_mul(SORT) < n {
+        ids.retain(|id| *id < n);
+        ids.sort_unstable();
+        ids.dedup();
+        return Ok(Set::from_sorted(&ids));
+    }
+    let mut words = vec![0u64; n.div_ceil(CHUNK as u64) as usize * WORDS];
+    for id in ids.into_iter().filter(|id| *id < n) {
+        if let Some(word) = words.get_mut(id as usize / 64) {
+            *word |= 1 << (id % 64);
+        }
+    }
+    let chunks = words.as_chunks().0.iter().enumerate();
+    Ok(Set::from_chunks(chunks.map(|(number, words)| (number as u64, Chunk::from_words(words)))))
 }
 
 pub(super) fn scan(n: u64, conditions: &[Places]) -> Result<Set> {
@@ -61,6 +75,19 @@ trait Test: Sync {
     /// Clears the bits of the samples, from `first` on, that fail.
     fn keep(&self, first: u64, words: &mut [u64]);
     fn holds(&self, id: u64) -> bool;
+
+    /// Leaves those that pass, in their order.
+    ///
+    /// No branch depends on a value, so that the processor looks up many at a time; each is likely to be a miss in its cache.
+    fn sift(&self, ids: &mut Vec<u64>) {
+        let mut kept = 0;
+        for i in 0..ids.len() {
+            let id = ids[i];
+            ids[kept] = id;
+            kept += usize::from(self.holds(id));
+        }
+        ids.truncate(kept);
+    }
 }
 
 fn test(places: &Places) -> Result<Box<dyn Test + '_>> {
@@ -114,7 +141,9 @@ impl<'a, T: Number> Range<'a, T> {
     }
 
     fn meets(&self, value: T, id: u64) -> bool {
-        (value > self.low || value == self.low && id >= self.low_id) && (value < self.high || value == self.high && id <= self.high_id)
+        let above = (value > self.low) | ((value == self.low) & (id >= self.low_id));
+        let below = (value < self.high) | ((value == self.high) & (id <= self.high_id));
+        above & below
     }
 
     /// Bounds, both inclusive, for the samples `first..=last`; none if the ties of a bound are cut in between.

@@ -337,6 +337,44 @@ fn condition() -> impl Strategy<Value = Condition> {
     ]
 }
 
+#[test]
+fn few_and_many_samples_are_looked_up_as_a_scan_finds_them() {
+    const N: u64 = 300_000;
+    let folder = folder();
+    let value = |i: u64, salt: u64| ((i + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44) as u32;
+    let mut columns = Columns::new(N);
+    for (name, salt) in [("a", 0), ("b", 1 << 40)] {
+        let values = Values::U32((0..N).map(|i| value(i, salt)).collect());
+        columns.insert(name, write(folder.path().join(format!("{name}.arrow")), values)).unwrap();
+    }
+    // About 3, 150 and 2 000 samples, of 2^20 values.
+    for (above, at_most) in [(500.0, 520.0), (7e5, 7.01e5), (1e5, 1.14e5)] {
+        let conditions = [between("a", above, at_most), between("b", None, 5e5)];
+        let places: Vec<_> = conditions.iter().map(|c| c.places(columns.get(c.column()).unwrap()).unwrap()).collect();
+        let looked_up = scan::look_up(N, &places[0], &places).unwrap();
+        assert!(looked_up.len() > 0);
+        assert_eq!(looked_up, scan::scan(N, &places).unwrap());
+    }
+}
+
+#[test]
+fn the_last_intersection_is_kept_until_a_column_changes() {
+    let folder = folder();
+    let mut columns = Columns::new(3);
+    for (name, values) in [("a", vec![1, 2, 3]), ("b", vec![1, 2, 3])] {
+        columns.insert(name, write(folder.path().join(format!("{name}.arrow")), Values::U32(values))).unwrap();
+    }
+    let both = [between("a", None, 2.0), between("b", 1.0, None)];
+    let others = [between("a", None, 2.0), between("b", 2.0, None)];
+    assert_eq!(ids(&columns.select(&both).unwrap()), [1]);
+    assert_eq!(columns.count(&others).unwrap(), 0);
+    assert_eq!(ids(&columns.select(&both).unwrap()), [1]);
+    let before = columns.clone();
+    columns.insert("b", write(folder.path().join("c.arrow"), Values::U32(vec![2, 1, 1]))).unwrap();
+    assert_eq!(ids(&columns.select(&both).unwrap()), [0]);
+    assert_eq!(ids(&before.select(&both).unwrap()), [1]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 

@@ -17,7 +17,7 @@ use super::{
     report,
     world::{Description, Loaded, World, link_logging},
 };
-use crate::{Error, Result};
+use crate::{Result, packing};
 
 /// The host's side of world `packer-plugin`.
 #[derive(Debug)]
@@ -106,12 +106,7 @@ impl Packer {
     /// # Errors
     /// [`Error::Data`] if a length is 0 or above `capacity`; [`Error::Plugin`] if the packer refuses, fails, or answers otherwise.
     pub fn pack(&mut self, lengths: &[u32], capacity: u32, max_samples: Option<u32>) -> Result<Vec<u32>> {
-        if let Some((i, length)) = lengths.iter().enumerate().find(|&(_, &length)| length == 0 || length > capacity) {
-            return Err(Error::data(
-                format!("sample {i} of {} has {length} tokens, which no row of {capacity} can hold", lengths.len()),
-                "truncate samples to the length of a row, and drop empty ones",
-            ));
-        }
+        packing::check_lengths(lengths, capacity)?;
         let asked = lengths.len() as u64 * 4;
         let exports = &self.exports;
         let bins = self.session.ask("packer.pack", None, asked, |store| exports.call_pack(store, lengths, capacity, max_samples))?;

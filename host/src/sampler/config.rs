@@ -8,7 +8,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
-use super::lengths::{RandomLtdConfig, ReshapeConfig, TruncateConfig, name_or_table};
+use super::{
+    lengths::{RandomLtdConfig, ReshapeConfig, TruncateConfig, name_or_table},
+    packer_config::PackerConfig,
+    tokens::TokensConfig,
+};
 use crate::{Error, Result, atomic, batch::Overlong, dataset::TokenType, plugin::Limits};
 
 /// A run file, parsed and not yet checked against the data. Paths in it are relative to [`RunConfig::folder`].
@@ -88,7 +92,7 @@ pub struct DatasetConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BatchConfig {
-    /// Samples of one step, over all ranks and micro-batches.
+    /// Samples of one step, over all ranks and micro-batches; with `tokens`, samples in hand.
     pub global_batch_size: u32,
     /// Samples of one forward pass on one rank. Left out, it follows from `gradient-accumulation-steps`, which is then 1 if left out too.
     #[serde(default)]
@@ -117,8 +121,8 @@ pub struct BatchConfig {
     pub row_length: Option<u32>,
     /// `rows` only: the packer that puts samples into rows.
     #[serde(default)]
-    pub packer: Option<PluginConfig>,
-    /// What happens to a sample longer than its row.
+    pub packer: Option<PackerConfig>,
+    /// What happens to a sample longer than its row, or than a micro-batch under a budget of tokens.
     #[serde(default)]
     pub overlong: Overlong,
     /// Cuts every sample to a length that a pacing function sets, at least 1 token, whatever the policy. If the policy truncates too, the
@@ -128,6 +132,9 @@ pub struct BatchConfig {
     /// Lets every sample fall into sequences of a length that a pacing function sets, at least 1 token. Not beside `truncate`.
     #[serde(default, deserialize_with = "name_or_table")]
     pub reshape: Option<ReshapeConfig>,
+    /// Makes micro-batches of as many samples as a budget of tokens allows.
+    #[serde(default)]
+    pub tokens: Option<TokensConfig>,
     /// Columns whose values come with each batch.
     #[serde(default)]
     pub values: Vec<String>,

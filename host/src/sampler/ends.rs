@@ -19,7 +19,7 @@ impl Ends {
         if config.epochs == Some(0) {
             return Err(Error::config(config.place("epochs"), "0 epochs", "give at least 1, or leave it out for a run without that end"));
         }
-        if config.epochs.is_none() && config.drop_last {
+        if config.epochs.is_none() && config.drop_last && config.batch.tokens.is_none() {
             return Err(Error::config(
                 config.place("drop-last"),
                 "`drop-last` has no meaning without `epochs`, since every global batch is whole then",
@@ -40,6 +40,19 @@ impl Ends {
             Ok(0) => None,
             Ok(left) if left < global => (!self.drop_last).then_some(left),
             _ => Some(global),
+        }
+    }
+
+    /// Under a budget of tokens: samples that are drawn for the step after `step`, at most `room`, after `drawn` in the steps before; and
+    /// whether nothing is left to draw then. None if the run is over.
+    pub(crate) fn next_draw(&self, step: u64, drawn: u64, room: u32) -> Option<(u32, bool)> {
+        if self.steps.is_some_and(|steps| step >= steps) {
+            return None;
+        }
+        let Some(samples) = self.samples else { return Some((room, false)) };
+        match u32::try_from(samples.saturating_sub(drawn)) {
+            Ok(left) if left <= room => Some((left, true)),
+            _ => Some((room, false)),
         }
     }
 

@@ -1,6 +1,11 @@
 //! What does the trainer hold? The run file, the step loop, the state.
 
 mod config;
+mod packer_config;
+mod packers;
+mod tokens;
+mod choice;
+mod hand;
 mod lengths;
 mod ends;
 mod beside;
@@ -14,9 +19,11 @@ use std::sync::Arc;
 pub use self::{
     config::{BatchConfig, DatasetConfig, Layout, PacingConfig, PluginConfig, RunConfig},
     lengths::{RandomLtdConfig, ReshapeConfig, TruncateConfig},
+    packer_config::PackerConfig,
     planner::{Planned, Planner},
     run::Run,
     state::{Identity, STATE_VERSION, SamplerState},
+    tokens::{Neighbours, TokensConfig},
 };
 use self::{
     prefetch::{Prefetch, Worker},

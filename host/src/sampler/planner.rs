@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     beside::{Beside, Lengths, Totals},
     ends::Ends,
+    hand::Hand,
     run::Run,
     state::{Identity, Progress, SamplerState},
 };
@@ -23,6 +24,7 @@ pub struct Planner {
     size: u32,
     ends: Ends,
     beside: Beside,
+    hand: Option<Hand>,
     count_tokens: bool,
     lengths: Lengths,
     progress: Arc<Progress>,
@@ -80,6 +82,17 @@ impl Planner {
                 ..Progress::default()
             },
         };
+        let hand = match (&run.config.batch.tokens, &progress.in_hand) {
+            (Some(tokens), held) => Some(Hand::new(run, tokens, held.clone().unwrap_or_default())?),
+            (None, Some(held)) => {
+                return Err(Error::state(
+                    format!("as of step {}", progress.step),
+                    format!("{} samples are in hand, and the run file has no [batch.tokens] to deal them", held.ids.len()),
+                    "resume with a budget of tokens, or start from step 0",
+                ));
+            }
+            (None, None) => None,
+        };
         let mut streams = Streams::new(run.columns.clone(), run.config.seed);
         streams.restore(progress.streams.clone())?;
         let context = Context { columns: run.columns.clone(), streams, pacings: run.pacings()? };
@@ -87,9 +100,10 @@ impl Planner {
         Ok(Planner {
             policy,
             seed: run.config.seed,
-            size: run.shape.global(),
+            size: run.config.batch.global_batch_size,
             ends: run.ends,
             beside: Beside::new(run)?,
+            hand,
             count_tokens,
             lengths: Lengths::new(run.dataset.clone()),
             progress: Arc::new(progress),
@@ -113,19 +127,29 @@ impl Planner {
     /// As [`plan`](Planner::plan).
     pub fn plan_into(&mut self, mut plan: Plan) -> Result<Option<Planned>> {
         let step = self.progress.step;
-        let Some(size) = self.ends.next_size(&self.progress, self.size) else { return Ok(None) };
+        let Some((size, mut over)) = self.next_draw() else { return Ok(None) };
         let _span = tracing::debug_span!("plan", step).entered();
         plan.reset(size);
         let place = Step { index: step, consumed_samples: self.progress.consumed_samples, consumed_tokens: self.progress.consumed_tokens };
-        match self.policy.fill(place, &mut plan)? {
-            Filled::Batch => {}
-            Filled::Exhausted => {
+        let mut asked = size > 0;
+        if asked && self.policy.fill(place, &mut plan)? == Filled::Exhausted {
+            if self.hand.is_none() {
                 tracing::info!("the policy is exhausted: the run ends");
                 return Ok(None);
             }
+            plan.reset(0);
+            (asked, over) = (false, true);
+        }
+        if let Some(hand) = &mut self.hand {
+            hand.truncate(&mut plan, asked)?;
         }
         self.beside.shorten(step, &mut plan)?;
         plan.finish(self.seed, step).map_err(|refusal| Error::data(refusal, "correct the policy"))?;
+        if let Some(hand) = &mut self.hand
+            && !hand.deal(&mut plan, over)?
+        {
+            return Ok(None);
+        }
         let totals = self.totals(step, &mut plan)?;
         let digest = Digest(plan.digest());
         tracing::debug!(digest = %digest, draws = plan.draws().len(), "planned");
@@ -137,6 +161,7 @@ impl Planner {
             layer_tokens: totals.and_then(|totals| totals.layer_tokens),
             streams: self.policy.streams().state(),
             policy: if self.stateful { Some(self.policy.save()?) } else { None },
+            in_hand: self.hand.as_ref().map(|hand| hand.held().clone()),
         });
         Ok(Some(Planned { step, plan, digest, progress: self.progress.clone() }))
     }
@@ -154,6 +179,17 @@ impl Planner {
     /// Fuel that the policy used for the last step, in wasmtime's units: the same on every machine.
     pub fn fuel_used(&self) -> u64 {
         self.policy.fuel_used()
+    }
+
+    /// Samples to ask the policy for, and whether there are none left then; none at all if the run is over.
+    fn next_draw(&self) -> Option<(u32, bool)> {
+        match &self.hand {
+            Some(hand) => {
+                let drawn = self.progress.consumed_samples.saturating_add(hand.kept_back());
+                self.ends.next_draw(self.progress.step, drawn, hand.room())
+            }
+            None => self.ends.next_size(&self.progress, self.size).map(|size| (size, false)),
+        }
     }
 
     /// What a finished plan comes to, if anybody asks.

@@ -8,7 +8,9 @@ use super::{
     beside,
     config::{Layout, PacingConfig, PluginConfig, RunConfig},
     ends::Ends,
+    packers::PackerSource,
     state::Identity,
+    tokens,
 };
 use crate::{
     Error, Result,
@@ -17,7 +19,7 @@ use crate::{
     dataset::{self, Dataset, View},
     hex,
     pacing::{Curve, Pacing},
-    plugin::{self, PacingPlugin, Packer, PackerPlugin, PolicyPlugin},
+    plugin::{self, PacingPlugin, PolicyPlugin},
 };
 
 /// A run that is ready to start: everything opened, checked and compiled, nothing drawn yet.
@@ -31,7 +33,8 @@ pub struct Run {
     pub(crate) pacings: BTreeMap<String, Source>,
     pub(crate) identity: Identity,
     arrangement: Arrangement,
-    packer: Option<PackerPlugin>,
+    packer: Option<PackerSource>,
+    token_packer: Option<PackerSource>,
     values: Vec<Column>,
 }
 
@@ -65,21 +68,27 @@ impl Run {
         let dataset = open_dataset(&config)?;
         let columns = Arc::new(open_columns(&config, &dataset)?);
         let batch = &config.batch;
-        let shape = Shape::resolve(
-            batch.global_batch_size,
-            batch.micro_batch_size,
-            batch.gradient_accumulation_steps,
-            batch.dp_rank,
-            batch.dp_world_size,
-            &config.place("batch.global-batch-size"),
-        )?;
+        let shape = match &batch.tokens {
+            Some(tokens) => tokens::shape(&config, tokens, batch.gradient_accumulation_steps, batch.dp_rank, batch.dp_world_size)?,
+            None => Shape::resolve(
+                batch.global_batch_size,
+                batch.micro_batch_size,
+                batch.gradient_accumulation_steps,
+                batch.dp_rank,
+                batch.dp_world_size,
+                &config.place("batch.global-batch-size"),
+            )?,
+        };
         let ends = Ends::new(&config, dataset.len())?;
         beside::check(&config, &dataset)?;
+        tokens::check(&config)?;
         let arrangement = arrangement(&config)?;
         let values = batch.values.iter().map(|name| columns.get(name).cloned()).collect::<Result<_>>()?;
 
         let policy = load(&config, &config.policy, "policy", PolicyPlugin::load)?;
-        let packer = batch.packer.as_ref().map(|p| load(&config, p, "batch.packer", PackerPlugin::load)).transpose()?;
+        let packer = batch.packer.as_ref().map(|p| PackerSource::open(&config, p, "batch.packer")).transpose()?;
+        let token_packer = batch.tokens.as_ref().and_then(|tokens| tokens.packer.as_ref());
+        let token_packer = token_packer.map(|p| PackerSource::open(&config, p, "batch.tokens.packer")).transpose()?;
         let mut pacings = BTreeMap::new();
         for (name, pacing) in &config.pacing {
             pacings.insert(name.clone(), open_pacing(&config, name, pacing)?);
@@ -88,12 +97,12 @@ impl Run {
         tracing::info!(
             samples = dataset.len(),
             policy = identity.plugin,
-            global_batch_size = shape.global(),
+            global_batch_size = config.batch.global_batch_size,
             dp_rank = shape.dp_rank(),
             dp_world_size = shape.dp_world_size(),
             "opened the run"
         );
-        Ok(Run { config, dataset, columns, shape, ends, policy, pacings, identity, arrangement, packer, values })
+        Ok(Run { config, dataset, columns, shape, ends, policy, pacings, identity, arrangement, packer, token_packer, values })
     }
 
     /// The run file.
@@ -111,15 +120,15 @@ impl Run {
         &self.columns
     }
 
-    /// How global batches are divided.
+    /// How global batches are divided. Under a budget of tokens its unit is the micro-batch: a step has `micro-batches` of them.
     pub fn shape(&self) -> &Shape {
         &self.shape
     }
 
     /// Global batches of the whole run, if the run file's `steps` or `epochs` end it and the policy does not do so earlier. A run that is
-    /// resumed with another global batch size has other steps behind it.
+    /// resumed with another global batch size has other steps behind it, and under a budget of tokens nobody knows before what `epochs` take.
     pub fn n_steps(&self) -> Option<u64> {
-        self.ends.n_steps(self.shape.global())
+        if self.config.batch.tokens.is_some() { self.config.steps } else { self.ends.n_steps(self.shape.global()) }
     }
 
     /// The policy.
@@ -133,6 +142,10 @@ impl Run {
     /// [`Error::Config`] if the global batch cannot be divided so.
     pub fn with_rank(mut self, dp_rank: u32, dp_world_size: u32) -> Result<Run> {
         let batch = &self.config.batch;
+        if let Some(tokens) = &batch.tokens {
+            self.shape = tokens::shape(&self.config, tokens, None, dp_rank, dp_world_size)?;
+            return Ok(self);
+        }
         // The micro-batch is what fits a device, so accumulation gives way.
         let micro_batch = (batch.micro_batch_size.is_some()).then(|| self.shape.micro_batch());
         let accumulation = if micro_batch.is_some() { None } else { batch.gradient_accumulation_steps };
@@ -147,12 +160,19 @@ impl Run {
         Ok(self)
     }
 
+    /// Starts the packer of `[batch.tokens]`, if it has one.
+    pub(crate) fn token_packer(&self) -> Result<Option<Box<dyn Pack>>> {
+        self.token_packer.as_ref().map(PackerSource::start).transpose()
+    }
+
+    /// Tokens that a row has room for, where rows have one length.
+    pub(crate) fn row_length(&self) -> Option<u32> {
+        self.arrangement.row_length()
+    }
+
     /// What assembles this rank's batches.
     pub(crate) fn assembler(&self) -> Result<Assembler> {
-        let packer = match &self.packer {
-            Some(plugin) => Some(Box::new(PackWithPlugin(plugin.instantiate()?)) as Box<dyn Pack>),
-            None => None,
-        };
+        let packer = self.packer.as_ref().map(PackerSource::start).transpose()?;
         Ok(Assembler {
             dataset: self.dataset.clone(),
             shape: self.shape,
@@ -198,16 +218,8 @@ impl Source {
 /// Difficulty at a step.
 pub(crate) type PacingFunction = Box<dyn FnMut(u64) -> Result<f64> + Send>;
 
-struct PackWithPlugin(Packer);
-
-impl Pack for PackWithPlugin {
-    fn pack(&mut self, lengths: &[u32], capacity: u32) -> Result<Vec<u32>> {
-        self.0.pack(lengths, capacity, None)
-    }
-}
-
 /// Finds a plugin, checks its digest and loads it.
-fn load<P>(
+pub(super) fn load<P>(
     config: &RunConfig,
     plugin: &PluginConfig,
     place: &str,
@@ -320,7 +332,7 @@ fn arrangement(config: &RunConfig) -> Result<Arrangement> {
                 return Err(Error::config(
                     config.place("batch.layout"),
                     "`layout = \"rows\"` needs `row-length` and `packer` in [batch]",
-                    "add them, such as `row-length = 2048` and `packer = { plugin = \"first-fit\" }`",
+                    "add them, such as `row-length = 2048` and `packer = \"best-fit-decreasing\"`",
                 ));
             }
         },

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::hand::InHand;
 use crate::{Error, Result, atomic, streams::StreamState};
 
 /// Version of the format that this release writes; it reads every version from 1.
@@ -71,11 +72,14 @@ pub(crate) struct Progress {
     pub(crate) layer_tokens: Option<u64>,
     pub(crate) streams: Vec<StreamState>,
     pub(crate) policy: Option<Vec<u8>>,
+    /// Samples drawn and not given out, if the run has a budget of tokens.
+    pub(crate) in_hand: Option<InHand>,
 }
 
 /// The state of a run as of the last batch that the trainer received, whatever was prefetched.
 ///
-/// It holds numbers and digests, no sample ids: a few hundred bytes, and 40 to 100 more for each open stream. World size, micro-batch,
+/// It holds numbers and digests: a few hundred bytes, and 40 to 100 more for each open stream. Only under a budget of tokens it holds sample
+/// ids, 11 bytes for each in hand. World size, micro-batch,
 /// layout and prefetch are not part of it: all of them may differ at the resume.
 #[derive(Clone, Debug)]
 pub struct SamplerState {
@@ -96,9 +100,38 @@ struct Document {
     layer_tokens: Option<u64>,
     streams: Vec<(String, u64, String)>,
     policy: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    in_hand: Option<InHandDocument>,
     identity: Identity,
     /// XXH3-128 of the document with this field empty: finds damage, not malice.
     check: String,
+}
+
+/// Samples in hand: 11 bytes each.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InHandDocument {
+    /// 8 bytes each, little-endian, in base64.
+    ids: String,
+    left_out: u64,
+    truncation: Option<u32>,
+}
+
+impl InHandDocument {
+    fn of(held: &InHand) -> InHandDocument {
+        let bytes: Vec<u8> = held.ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+        InHandDocument { ids: STANDARD.encode(bytes), left_out: held.left_out, truncation: held.truncation }
+    }
+
+    fn read(self) -> Result<InHand, String> {
+        let bytes = STANDARD.decode(self.ids).map_err(|e| format!("damaged ({e})"))?;
+        let (ids, rest) = bytes.as_chunks::<8>();
+        if !rest.is_empty() {
+            return Err(format!("damaged ({} bytes of samples in hand)", bytes.len()));
+        }
+        let ids = ids.iter().map(|id| u64::from_le_bytes(*id)).collect();
+        Ok(InHand { ids, left_out: self.left_out, truncation: self.truncation })
+    }
 }
 
 const FORMAT: &str = "curricle-state";
@@ -124,6 +157,12 @@ impl SamplerState {
         self.progress.layer_tokens
     }
 
+    /// Samples that were drawn and are not in any of the batches so far: those that wait for a micro-batch, and those that were left out as
+    /// too long. 0 without a budget of tokens.
+    pub fn kept_back(&self) -> u64 {
+        self.progress.in_hand.as_ref().map_or(0, |held| held.left_out.saturating_add(held.ids.len() as u64))
+    }
+
     /// What the run was made of.
     pub fn identity(&self) -> &Identity {
         &self.identity
@@ -141,6 +180,7 @@ impl SamplerState {
             layer_tokens: progress.layer_tokens,
             streams: progress.streams.iter().map(|s| (s.name.to_string(), s.position, format!("{:016x}", s.identity))).collect(),
             policy: progress.policy.as_ref().map(|bytes| STANDARD.encode(bytes)),
+            in_hand: progress.in_hand.as_ref().map(InHandDocument::of),
             identity: (*self.identity).clone(),
             check: String::new(),
         };
@@ -192,6 +232,7 @@ impl SamplerState {
             layer_tokens: document.layer_tokens,
             streams,
             policy,
+            in_hand: document.in_hand.map(InHandDocument::read).transpose().map_err(damaged)?,
         };
         Ok(SamplerState { progress: Arc::new(progress), identity: Arc::new(document.identity) })
     }
@@ -272,7 +313,8 @@ mod tests {
     fn state() -> SamplerState {
         let streams = vec![StreamState { name: "all".into(), position: 1 << 40, identity: 7 }];
         let policy = Some(vec![0, 255]);
-        let progress = Progress { step: 3, consumed_samples: 96, consumed_tokens: Some(5000), layer_tokens: None, streams, policy };
+        let progress =
+            Progress { step: 3, consumed_samples: 96, consumed_tokens: Some(5000), layer_tokens: None, streams, policy, in_hand: None };
         let identity = Identity {
             dataset: "9f3a".into(),
             plugin: "uniform 0.1.0".into(),

@@ -1,11 +1,11 @@
 #![doc = include_str!("../README.md")]
 
-mod room;
-
 use curricle_guest::{Error, Packer, Result, export};
 use serde::Deserialize;
 
-use room::Room;
+// The host's own packer, so that both give the same bins.
+#[path = "../../../host/src/packing/first_fit.rs"]
+mod first_fit;
 
 /// Its configuration.
 #[derive(Debug, Deserialize)]
@@ -32,24 +32,17 @@ impl Packer for FirstFit {
     }
 
     fn pack(&mut self, lengths: &[u32], capacity: u32, max_samples: Option<u32>) -> Result<Vec<u32>> {
-        let mut samples: Vec<(usize, u32)> = lengths.iter().copied().enumerate().collect();
+        let mut order: Vec<usize> = (0..lengths.len()).collect();
         if self.decreasing {
             // Stable, so that samples of one length keep their order.
-            samples.sort_by_key(|&(_, length)| std::cmp::Reverse(length));
+            order.sort_by_key(|&sample| std::cmp::Reverse(lengths.get(sample)));
         }
-        let mut room = Room::new(lengths.len(), capacity, max_samples.unwrap_or(u32::MAX));
-        let mut bins = vec![0; lengths.len()];
-        for (sample, length) in samples {
-            let bin = room.place(length).ok_or_else(|| {
-                Error::data(format!(
-                    "a sample of {length} tokens does not fit into a row of {capacity}; truncate samples or raise the capacity"
-                ))
-            })?;
-            if let Some(place) = bins.get_mut(sample) {
-                *place = bin;
-            }
-        }
-        Ok(bins)
+        first_fit::first_fit(lengths, order, capacity, max_samples).ok_or_else(|| {
+            let length = lengths.iter().find(|length| **length > capacity).copied().unwrap_or_default();
+            Error::data(format!(
+                "a sample of {length} tokens does not fit into a row of {capacity}; truncate samples or raise the capacity"
+            ))
+        })
     }
 }
 

@@ -9,8 +9,7 @@ use curricle::{
     plugin::{self, Limits, MetricPlugin, Samples},
 };
 use curricle_guest as guest;
-
-use super::{
+use curricle_tests::bench::{
     Row, data,
     timing::{medians, pretty},
 };

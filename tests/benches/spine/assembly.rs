@@ -4,10 +4,9 @@ use std::hint::black_box;
 
 use anyhow::Result;
 use curricle::Sampler;
-
-use super::{
+use curricle_tests::bench::{
     Row, data,
-    timing::{medians, pretty},
+    timing::{median, medians, pretty},
 };
 
 pub(crate) fn against_memcpy() -> Result<Vec<Row>> {
@@ -24,7 +23,7 @@ pub(crate) fn against_memcpy() -> Result<Vec<Row>> {
         let run = data::run(&format!("{path}\n{view}"), &format!("{batch}\n[policy]\nplugin = \"uniform\""))?;
         let planning = {
             let mut planner = run.planner()?;
-            super::timing::median(9, || planner.plan().map(|p| p.map(|p| p.digest)).ok())
+            median(9, || planner.plan().map(|p| p.map(|p| p.digest)).ok())
         };
         // A page's first reading costs a fault, which is the system's, not the assembly's.
         run.dataset().verify(&|_| ())?;

@@ -11,8 +11,9 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use curricle::{Sampler, dataset::Dataset};
+use curricle_tests::bench::{Row, data};
 
-use super::{Row, analysis, data};
+use super::analysis;
 
 /// Names the job in the environment of a child.
 pub(crate) const CHILD: &str = "CURRICLE_BENCH_CHILD";

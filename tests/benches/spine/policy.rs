@@ -2,8 +2,7 @@
 
 use anyhow::Result;
 use curricle::{Run, batch::Plan, dataset::Dataset};
-
-use super::{
+use curricle_tests::bench::{
     Row, data,
     timing::{median, pretty},
 };

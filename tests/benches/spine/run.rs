@@ -4,25 +4,16 @@ use anyhow::{Context, Result};
 use curricle::{
     Run, SamplerState,
     columns::{Column, Columns, Condition},
-    dataset::{Dataset, Options, TokenType, View},
+    dataset::Dataset,
 };
-
-use super::{
+use curricle_tests::bench::{
     Row, data,
     timing::{median, pretty},
 };
 
-/// A flat file of `n` sequences of one token: the shape in which many samples take the least disk.
-fn sequences(n: u64) -> Result<(String, Dataset)> {
-    let path = data::flat(n)?;
-    let options = Options { view: View::Sequences { length: 1, stride: 1 }, token_type: Some(TokenType::U16), ..Default::default() };
-    let toml = format!("path = {:?}\ntoken-type = \"u16\"\nsequence-length = 1", path.display().to_string());
-    Ok((toml, Dataset::open_with(&path, &options)?))
-}
-
 pub(crate) fn difficulty_change() -> Result<Vec<Row>> {
     const N: u64 = 10_000_000;
-    let (_, dataset) = sequences(N)?;
+    let (_, dataset) = data::sequences(N)?;
     let mut columns = Columns::new(N);
     for (name, salt) in [("first", 0), ("second", 1 << 50)] {
         let path = data::folder()?.join(format!("{name}-{N}.arrow"));

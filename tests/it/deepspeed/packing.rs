@@ -1,1 +1,5 @@
 //! Batches under a budget of tokens.
+
+mod pure;
+mod refusals;
+mod runs;

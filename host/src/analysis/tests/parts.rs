@@ -2,7 +2,13 @@
 
 use super::{guests::totals_only, *};
 use crate::{
-    analysis::{goal::Goal, merge::merge_in, parts::Parts},
+    analysis::{
+        goal::Goal,
+        merge::merge_in,
+        part_file::{Content, Head, PartFile, Writer},
+        parts::Parts,
+        tree::Place,
+    },
     columns::Totals,
 };
 
@@ -246,4 +252,78 @@ fn a_part_begins_again_if_the_passes_before_it_came_to_something_else() {
     fs::write(&merged, kept).unwrap();
     let text = refused(&folder, join(&dataset, &plugin, &target));
     assert!(text.contains("values.part-1-of-1` was made after passes that came to something else; make it again, or remove"), "{text}");
+}
+
+/// Writes a file again with other words and bytes, and a hash that is right.
+fn rewrite(path: &Path, change: impl FnOnce(&mut Head, &mut Vec<u8>)) {
+    let mut file = PartFile::open(path, "m").unwrap();
+    let (mut head, mut content) = (file.head.clone(), file.content("m").unwrap());
+    change(&mut head, &mut content);
+    let mut writer = Writer::create(path.to_owned()).unwrap();
+    writer.push(&content).unwrap();
+    writer.finish(&head).unwrap();
+}
+
+#[test]
+fn a_part_whose_head_does_not_fit_its_content_or_its_name_is_refused() {
+    let folder = Folder::new();
+    let (dataset, guest, target) = (folder.documents(3_000), metric(), folder.path("m.arrow"));
+    let plugin = load(&guest);
+    type Change = fn(&mut Head, &mut Vec<u8>);
+    let check = |path: &Path, changes: &[(Change, &str)]| {
+        let good = fs::read(path).unwrap();
+        for (change, expected) in changes {
+            rewrite(path, change);
+            let text = refused(&folder, join(&dataset, &plugin, &target));
+            assert!(text.contains(expected), "{text}\ninstead of\n{expected}");
+            fs::write(path, &good).unwrap();
+        }
+    };
+    let path = part(&dataset, &plugin, &target, "1/2").path;
+    part(&dataset, &plugin, &target, "2/2");
+    check(
+        &path,
+        &[
+            (|head, _| head.version = 9, "its version is 9, this program reads 1; copy it here again"),
+            (|head, _| head.round = 1, "was made in round 2, and is taken for one of round 1"),
+            (|head, _| head.provenance.made_by = "curricle 9.0.0".to_owned(), "was made by curricle 9.0.0, and this is curricle "),
+            (|head, _| head.provenance.config = serde_json::json!({"a": 1}), "was made with the configuration {\"a\":1}; make it again"),
+            (|head, _| head.content = Content::Merged, "it holds no part"),
+            (
+                |head, _| head.content = Content::Values { part: Part::new(1, 2).unwrap(), value_type: None },
+                "of another kind than its round",
+            ),
+            (|head, _| with_nodes(head, |nodes| nodes.truncate(1)), "its results are of other blocks"),
+            (|head, _| with_nodes(head, |nodes| nodes[0].0.level = u32::MAX), "its results are of other blocks"),
+            (|head, _| with_nodes(head, |nodes| nodes[0].1 = u64::MAX), "its sizes are nonsense"),
+            (|_, content| content.push(0), "its sizes are nonsense"),
+        ],
+    );
+    join(&dataset, &plugin, &target).unwrap();
+
+    let path = part(&dataset, &plugin, &target, "1/2").path;
+    part(&dataset, &plugin, &target, "2/2");
+    check(
+        &path,
+        &[
+            (|_, content| content.truncate(content.len() - 8), " values for "),
+            (|_, content| content.extend([0; 8]), " values for "),
+            (|head, _| with_type(head, Some("f64")), "holds values of type f64, and "),
+            (|head, _| with_type(head, Some("u9")), "its values are of the unknown type `u9`"),
+            (|head, _| with_type(head, None), "it has no values"),
+        ],
+    );
+    join(&dataset, &plugin, &target).unwrap().column().unwrap().verify().unwrap();
+}
+
+fn with_nodes(head: &mut Head, change: fn(&mut Vec<(Place, u64)>)) {
+    if let Content::Nodes { nodes, .. } = &mut head.content {
+        change(nodes);
+    }
+}
+
+fn with_type(head: &mut Head, name: Option<&str>) {
+    if let Content::Values { value_type, .. } = &mut head.content {
+        *value_type = name.map(str::to_owned);
+    }
 }

@@ -1,10 +1,10 @@
 //! The global batch in the making: what a policy asked for, drawn, before it is sliced by rank.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
-use super::Pieces;
+use super::{Cuts, Pieces, Shape};
 use crate::streams::{Permutation, Streams};
 
 /// Annotations that a plan holds at most.
@@ -65,6 +65,7 @@ pub struct Plan {
     ids: Vec<u64>,
     truncate: Option<u32>,
     pieces: Option<Pieces>,
+    cuts: Option<Cuts>,
     annotations: Vec<(String, f64)>,
     ordered: bool,
     draws: Vec<Draw>,
@@ -92,6 +93,7 @@ impl Plan {
         self.ids.clear();
         self.truncate = None;
         self.pieces = None;
+        self.cuts = None;
         self.annotations.clear();
         self.ordered = false;
         self.draws.clear();
@@ -116,6 +118,20 @@ impl Plan {
     /// Into which sequences the samples fall once they are cut, if the run file asked for it.
     pub fn pieces(&self) -> Option<Pieces> {
         self.pieces
+    }
+
+    /// Where the batch is cut into micro-batches of different sizes, under a budget of tokens.
+    pub fn cuts(&self) -> Option<&Cuts> {
+        self.cuts.as_ref()
+    }
+
+    /// Places in [`ids`](Plan::ids) of each micro-batch of a rank. Where there are [cuts](Plan::cuts), the unit of `shape` is the micro-batch.
+    pub fn micro_batches(&self, shape: &Shape) -> impl Iterator<Item = Range<usize>> {
+        let n = self.cuts.as_ref().map_or(self.ids.len(), Cuts::len);
+        shape.micro_batches(n).map(|places| match &self.cuts {
+            Some(cuts) => cuts.places(places.start),
+            None => places,
+        })
     }
 
     /// Numbers for the trainer to read, in the order in which they were first given; all are finite.
@@ -202,6 +218,13 @@ impl Plan {
         Ok(())
     }
 
+    /// Makes these samples the batch, cut so, in place of those drawn.
+    pub(crate) fn deal(&mut self, ids: impl Iterator<Item = u64>, cuts: Cuts) {
+        self.ids.clear();
+        self.ids.extend(ids);
+        self.cuts = Some(cuts);
+    }
+
     /// Puts a number beside the batch; a name given again replaces its value.
     ///
     /// # Errors
@@ -272,8 +295,9 @@ impl Plan {
 
     /// 128-bit fingerprint of the finished plan, for comparing ranks and runs: XXH3 over, all little-endian, the step (u64); the number of
     /// samples (u64) and their ids (u64 each); the truncation (u32, 0 for none); the number of annotations (u32) and for each the length of
-    /// its name (u32), its name in UTF-8, and the bits of its value (u64); and, only if the samples fall into pieces, `pieces` in ASCII and
-    /// a u64 of their length, with bit 32 set for [`Keep::Rows`](super::Keep::Rows).
+    /// its name (u32), its name in UTF-8, and the bits of its value (u64); only if the samples fall into pieces, `pieces` in ASCII and a u64
+    /// of their length, with bit 32 set for [`Keep::Rows`](super::Keep::Rows); and only if the batch is [cut](Plan::cuts), `cuts` in ASCII,
+    /// the number of micro-batches (u32) and the end of each (u32).
     pub fn digest(&self) -> [u8; 16] {
         let mut hash = Xxh3::new();
         hash.update(&self.step.to_le_bytes());
@@ -297,6 +321,11 @@ impl Plan {
         if let Some(pieces) = self.pieces {
             hash.update(b"pieces");
             hash.update(&pieces.code().to_le_bytes());
+        }
+        if let Some(cuts) = &self.cuts {
+            hash.update(b"cuts");
+            hash.update(&(cuts.len() as u32).to_le_bytes());
+            cuts.ends().iter().for_each(|end| hash.update(&end.to_le_bytes()));
         }
         hash.digest128().to_le_bytes()
     }

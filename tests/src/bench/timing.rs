@@ -7,14 +7,14 @@ use std::{
 };
 
 /// Median time of `work`, over `repetitions` after one that warms up.
-pub(crate) fn median<T>(repetitions: usize, mut work: impl FnMut() -> T) -> Duration {
+pub fn median<T>(repetitions: usize, mut work: impl FnMut() -> T) -> Duration {
     black_box(work());
     let mut times: Vec<Duration> = (0..repetitions).map(|_| time(&mut work)).collect();
     middle(&mut times)
 }
 
 /// Medians of two works that take turns.
-pub(crate) fn medians<A, B>(repetitions: usize, mut a: impl FnMut() -> A, mut b: impl FnMut() -> B) -> (Duration, Duration) {
+pub fn medians<A, B>(repetitions: usize, mut a: impl FnMut() -> A, mut b: impl FnMut() -> B) -> (Duration, Duration) {
     black_box((a(), b()));
     let (mut times_a, mut times_b): (Vec<_>, Vec<_>) = (0..repetitions).map(|_| (time(&mut a), time(&mut b))).unzip();
     (middle(&mut times_a), middle(&mut times_b))
@@ -26,13 +26,14 @@ fn time<T>(work: &mut impl FnMut() -> T) -> Duration {
     start.elapsed()
 }
 
-fn middle(times: &mut [Duration]) -> Duration {
+/// The median of times, of which there must be one.
+pub fn middle(times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
 }
 
 /// `3.4 µs`, `12 ms`.
-pub(crate) fn pretty(time: Duration) -> String {
+pub fn pretty(time: Duration) -> String {
     let ns = time.as_secs_f64() * 1e9;
     match ns {
         ns if ns < 1e3 => format!("{ns:.0} ns"),
@@ -43,7 +44,7 @@ pub(crate) fn pretty(time: Duration) -> String {
 }
 
 /// Processor, cores, release.
-pub(crate) fn machine() -> String {
+pub fn machine() -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("model name"))?;
         Some(line.split(':').nth(1)?.trim().to_owned())
