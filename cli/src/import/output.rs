@@ -79,7 +79,7 @@ impl Output {
         };
         let mut journal = match journal {
             Some(journal) if journal.finished && journal.job == *job && out.exists() && !partial.join("dataset").exists() => {
-                remove(&partial)?;
+                discard(&partial)?;
                 return Ok(Opened::Finished(journal));
             }
             // Without a document there is nothing that could be lost.
@@ -197,7 +197,7 @@ impl Output {
         self.complete(dialect, facts)?;
         self.finished()?;
         self.publish()?;
-        remove(&self.partial)?;
+        discard(&self.partial)?;
         Ok(self.journal)
     }
 
@@ -291,6 +291,8 @@ fn check_out(out: &Path, partial: &Path, job: &Job, force: bool) -> Result<()> {
     if finished && !partial.join("dataset").exists() {
         return Ok(());
     }
+    // All that a kill in `discard` may have left of a finished import; there is none if it fails.
+    let _ = fs::remove_dir(partial);
     if !force {
         return Err(bad_option("--out", format!("`{}` exists", out.display()), "name another folder, or replace it with `--force`"));
     }
@@ -365,6 +367,14 @@ fn remove(path: &Path) -> Result<()> {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(e)),
         _ => Ok(()),
     }
+}
+
+/// Removes the folder of a finished import, the journal last: as long as anything is left, a kill leaves what says that the dataset is done.
+fn discard(partial: &Path) -> Result<()> {
+    for name in names_in(partial)?.iter().filter(|name| *name != "journal.json") {
+        remove(&partial.join(name))?;
+    }
+    remove(partial)
 }
 
 /// Opens a file to append after so many bytes; what lies behind them was never counted.
