@@ -124,10 +124,12 @@ fn shorten(file: &mut File, cut: &Cut, options: &Options) {
         return file.entry("truncate", format!("{{ pacing = {name}, plus = {plus} }}"));
     }
     let keep = if options.sequence_length.is_some() {
-        file.comment("keep = \"rows\" keeps as many pieces as there were samples, as Megatron-DeepSpeed does; \"all\" wastes nothing.");
+        file.comment("keep = \"rows\" makes rows of one length, as Megatron-DeepSpeed does; with \"all\" no token is lost or comes twice.");
         "rows"
     } else {
-        file.comment("Megatron-DeepSpeed keeps as many pieces as there were samples; with samples of any length all are kept.");
+        file.comment(
+            "Megatron-DeepSpeed makes rows of one length; samples of any length fall into pieces of which the last may be shorter.",
+        );
         "all"
     };
     file.entry("reshape", format!("{{ pacing = {name}, plus = {plus}, keep = {} }}", quoted(keep)));

@@ -218,8 +218,8 @@ fn what_joining_would_lose_or_spoil_is_refused() {
         "dataset `p.idx`: its items have modes, of Megatron's multimodal datasets, which would be lost; join pairs without modes"
     );
     assert_eq!(
-        join(&with_modes, ElementType::F32),
-        "dataset `p.idx`: its elements are `int32`, and those of the pair that it goes to are `float32`; join pairs of one type; of others make \
+        join(&with_modes, ElementType::F64),
+        "dataset `p.idx`: its elements are `int32`, and those of the pair that it goes to are `float64`; join pairs of one type; of others make \
          the pair again with this type"
     );
     for bounds in [[0, 3], [0, -1], [2, 1]] {
