@@ -21,10 +21,7 @@ use std::{
 };
 
 use anyhow::Result;
-use curricle::{
-    Error,
-    dataset::{Dataset, Options as DatasetOptions, View},
-};
+use curricle::{Error, dataset::Dataset};
 use serde_json::json;
 
 use self::{
@@ -82,7 +79,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         dataset: args.dataset.as_deref().map(|path| from_folder_of(out, path)).transpose()?,
         sequence_length: args.sequence_length,
         world_size: args.world_size,
-        mean_length: args.dataset.as_deref().map(|path| mean_length(path, args.sequence_length)).transpose()?.flatten(),
+        mean_length: args.dataset.clone().map(|path| -> Box<dyn Fn() -> Option<f64>> { Box::new(move || mean_length(&path)) }),
     };
     let file_name = args.config.file_name().unwrap_or_default().to_string_lossy();
     let (text, notes) = translate(&input, &file_name, &options);
@@ -144,14 +141,17 @@ fn from_folder_of(out: Option<&Path>, path: &Path) -> Result<String> {
     }
 }
 
-/// Tokens of a sample on average, if the dataset is on this machine.
-fn mean_length(path: &Path, sequence_length: Option<u32>) -> Result<Option<f64>> {
-    let is_there = path.exists() || path.with_added_extension("idx").exists();
-    if sequence_length.is_some() || !is_there {
-        return Ok(sequence_length.map(f64::from));
+/// Tokens of a document on average, if the dataset is on this machine and opens without further options. It is for a guess that the user can
+/// correct, so that what stands in the way is no error.
+fn mean_length(path: &Path) -> Option<f64> {
+    match Dataset::open(path) {
+        Ok(dataset) if !dataset.is_empty() => Some(dataset.n_tokens() as f64 / dataset.len() as f64),
+        Ok(_) => None,
+        Err(error) => {
+            tracing::info!(%error, "the mean length is not known");
+            None
+        }
     }
-    let dataset = Dataset::open_with(path, &DatasetOptions { view: View::Documents, ..DatasetOptions::default() })?;
-    Ok((!dataset.is_empty()).then(|| dataset.n_tokens() as f64 / dataset.len() as f64))
 }
 
 /// A word for programs, and what there is to say.

@@ -2,7 +2,7 @@
 
 use super::{
     curriculum,
-    draft::{self, Draft},
+    draft::{Draft, Sizes},
     json,
     keys::{self, is_on},
     ltd,
@@ -15,7 +15,7 @@ const DEFAULT_SEED: u64 = 1234;
 const DEFAULT_EPOCHS: u64 = 1000;
 
 /// What the configuration does not say.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub(super) struct Options {
     /// The dataset, as the run file shall name it.
     pub(super) dataset: Option<String>,
@@ -23,8 +23,8 @@ pub(super) struct Options {
     pub(super) sequence_length: Option<u32>,
     /// Data-parallel ranks.
     pub(super) world_size: Option<u32>,
-    /// Tokens of a sample of the dataset, on average.
-    pub(super) mean_length: Option<f64>,
+    /// Gives the tokens of a sample of the dataset, on average, if it can. Asked where the answer is needed.
+    pub(super) mean_length: Option<Box<dyn Fn() -> Option<f64>>>,
 }
 
 /// Translates `input`, which is called `name`. There is a run file if there is no problem.
@@ -63,33 +63,10 @@ fn convert(root: &Block<'_>, options: &Options, notes: &mut Notes) -> Draft {
 
     let sized = sizes::convert(root, options.world_size, notes);
     draft.sizes = sized.unwrap_or_default();
-    let mut epochs_by_default = None;
     let mut packs = false;
     if let (Some(efficiency), Some(sampling)) = (&efficiency, &sampling) {
-        let around = [efficiency, sampling];
-        if let Some(block) = sampling.block("curriculum_learning") {
-            if is_on(&block, &around, notes) {
-                curriculum::convert(&block, plus, &mut draft, notes);
-                epochs_by_default = Some(DEFAULT_EPOCHS);
-            } else {
-                off(sampling, "curriculum_learning", notes);
-            }
-        }
-        if let Some(block) = sampling.block("dynamic_batching") {
-            packs = is_on(&block, &around, notes);
-            if packs {
-                let mean = options.mean_length.or(options.sequence_length.map(f64::from));
-                // Without the sizes, which were told, what else is wrong is still worth telling.
-                let guess = draft::Sizes { global: 1, micro: Some(1), ..draft::Sizes::default() };
-                tokens::convert(&block, &sized.unwrap_or(guess), mean, &mut draft, notes);
-            } else {
-                off(sampling, "dynamic_batching", notes);
-            }
-        }
-        draft.epochs = sampling.whole(notes, "num_epochs", 1, LARGEST).or(epochs_by_default);
-        sampling.became(notes, "num_epochs", "epochs: exactly so many, where DeepSpeed draws a micro-batch more");
-        sampling.not_needed(notes, &["num_workers"], "batches are made ahead by one thread, `prefetch` of them; no result depends on it");
-        sampling.not_needed(notes, &["pin_memory"], "where the tokens go is the trainer's");
+        curricula(sampling, efficiency, plus, &mut draft, notes);
+        packs = budget(sampling, efficiency, sized.as_ref(), options, &mut draft, notes);
     }
     if let (Some(efficiency), Some(routing), Some(block)) = (&efficiency, &routing, &ltd_block) {
         if is_on(block, &[efficiency, routing], notes) {
@@ -112,6 +89,44 @@ fn convert(root: &Block<'_>, options: &Options, notes: &mut Notes) -> Draft {
         sizes::note(root, &draft.sizes, notes);
     }
     draft
+}
+
+/// `data_sampling` without `dynamic_batching`. DeepSpeed's default of epochs holds where its sampler, which counts them, is in force.
+fn curricula(sampling: &Block<'_>, efficiency: &Block<'_>, plus: Option<u32>, draft: &mut Draft, notes: &mut Notes) {
+    let mut default = None;
+    if let Some(block) = sampling.block("curriculum_learning") {
+        if is_on(&block, &[efficiency, sampling], notes) {
+            curriculum::convert(&block, plus, draft, notes);
+            default = Some(DEFAULT_EPOCHS);
+        } else {
+            off(sampling, "curriculum_learning", notes);
+        }
+    }
+    draft.epochs = sampling.whole(notes, "num_epochs", 1, LARGEST).or(default);
+    sampling.became(notes, "num_epochs", "epochs: exactly so many, where DeepSpeed draws a micro-batch more");
+    sampling.not_needed(notes, &["num_workers"], "batches are made ahead by one thread, `prefetch` of them; no result depends on it");
+    sampling.not_needed(notes, &["pin_memory"], "where the tokens go is the trainer's");
+}
+
+/// `dynamic_batching`; gives whether it is in force.
+fn budget(
+    sampling: &Block<'_>,
+    efficiency: &Block<'_>,
+    sizes: Option<&Sizes>,
+    options: &Options,
+    draft: &mut Draft,
+    notes: &mut Notes,
+) -> bool {
+    let Some(block) = sampling.block("dynamic_batching") else { return false };
+    if !is_on(&block, &[efficiency, sampling], notes) {
+        off(sampling, "dynamic_batching", notes);
+        return false;
+    }
+    // Where the sizes are wrong, which was told, what else is wrong is worth telling as well.
+    let any = Sizes { global: 1, micro: Some(1), ..Sizes::default() };
+    let mean_length = options.sequence_length.map(f64::from).or_else(|| options.mean_length.as_ref().and_then(|ask| ask()));
+    tokens::convert(&block, sizes.unwrap_or(&any), mean_length, draft, notes);
+    true
 }
 
 /// Notes a block that is not in force; where its switch is missing or no switch, that was told.

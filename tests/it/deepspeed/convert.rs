@@ -208,6 +208,10 @@ fn a_converted_budget_keeps_every_forward_pass_within_its_tokens() {
         }
         assert_eq!(line["annotations"]["learning-rate-factor"].as_f64(), Some(samples as f64 / 8.0));
     }
+    let mean = (0..2000).map(|id| f64::from(length(id))).sum::<f64>() / 2000.0;
+    let in_hand = 4 * 4 * (200.0 / mean).ceil() as u32;
+    let run_file = fs::read_to_string(corpus.path("curricle.toml")).unwrap();
+    assert!(run_file.contains(&format!("global-batch-size = {in_hand}\n")), "{in_hand}: {run_file}");
 }
 
 #[test]
