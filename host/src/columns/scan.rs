@@ -15,7 +15,7 @@ use crate::Result;
 
 /// Reading a sample's value in passing costs about this part of looking it up.
 const LOOK_UP: u64 = 64;
-/// Setting the bits of all samples, 64 at a time, costs about what sorting this part of them does.
+/// Going over a bit of every sample, 64 at a time, costs about what sorting this part of them does.
 const SORT: u64 = 1024;
 
 /// The samples below `n` that meet all conditions; there is at least one condition.
@@ -31,23 +31,34 @@ pub(super) fn look_up(n: u64, smallest: &Places, conditions: &[Places]) -> Resul
     for (start, end) in &smallest.ranges {
         smallest.column.ids().extend(*start, *end, &mut ids);
     }
+    let mut ids = sorted(n, ids);
     for places in conditions.iter().filter(|places| !std::ptr::eq(*places, smallest)) {
         test(places)?.sift(&mut ids);
     }
+    Ok(Set::from_sorted(&ids))
+}
+
+/// Those below `n`, once each and in ascending order, in which looking them up goes through memory in one direction.
+fn sorted(n: u64, mut ids: Vec<u64>) -> Vec<u64> {
+    ids.retain(|id| *id < n);
     if (ids.len() as u64).saturating_mul(SORT) < n {
-        ids.retain(|id| *id < n);
         ids.sort_unstable();
         ids.dedup();
-        return Ok(Set::from_sorted(&ids));
+        return ids;
     }
-    let mut words = vec![0u64; n.div_ceil(CHUNK as u64) as usize * WORDS];
-    for id in ids.into_iter().filter(|id| *id < n) {
-        if let Some(word) = words.get_mut(id as usize / 64) {
-            *word |= 1 << (id % 64);
+    let mut words = vec![0u64; n.div_ceil(64) as usize];
+    for id in &ids {
+        words[*id as usize / 64] |= 1 << (id % 64);
+    }
+    ids.clear();
+    for (i, word) in words.into_iter().enumerate() {
+        let mut rest = word;
+        while rest != 0 {
+            ids.push(i as u64 * 64 + u64::from(rest.trailing_zeros()));
+            rest &= rest - 1;
         }
     }
-    let chunks = words.as_chunks().0.iter().enumerate();
-    Ok(Set::from_chunks(chunks.map(|(number, words)| (number as u64, Chunk::from_words(words)))))
+    ids
 }
 
 pub(super) fn scan(n: u64, conditions: &[Places]) -> Result<Set> {

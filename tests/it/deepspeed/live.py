@@ -1,6 +1,6 @@
 """DeepSpeed's own readers, on files that were written by others.
 
-live.py read PREFIX                                   prints the pair as JSON
+live.py read PREFIX…                                  prints a list of the pairs as JSON
 live.py sample FOLDER N METRIC TYPE DIFFICULTY…       prints which samples its sampler has in clusters at each of the difficulties, the last of
                                                       which is the most, over the analysis files of a metric
 """
@@ -20,13 +20,12 @@ from deepspeed.runtime.data_pipeline.data_sampling.data_sampler import DeepSpeed
 from deepspeed.runtime.data_pipeline.data_sampling.indexed_dataset import MMapIndexedDataset
 
 
-def read(prefix):
-    dataset = MMapIndexedDataset(prefix)
-    return {
-        "dtype": numpy.dtype(dataset.dtype).name,
-        "items": [dataset[i].tolist() for i in range(len(dataset))],
-        "documents": dataset.doc_idx.tolist(),
-    }
+def read(*prefixes):
+    found = []
+    for dataset in map(MMapIndexedDataset, prefixes):
+        items = [dataset[i].tolist() for i in range(len(dataset))]
+        found.append({"dtype": numpy.dtype(dataset.dtype).name, "items": items, "documents": dataset.doc_idx.tolist()})
+    return found
 
 
 def sample(folder, n_samples, metric, kind, *difficulties):

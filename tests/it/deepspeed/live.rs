@@ -75,6 +75,7 @@ fn deepspeed_reads_the_pairs_that_are_written_in_its_dialect() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let types =
         [TokenType::U8, TokenType::I8, TokenType::I16, TokenType::I32, TokenType::I64, TokenType::U16, TokenType::U32, TokenType::U64];
+    let (mut prefixes, mut expected) = (Vec::new(), Vec::new());
     for token_type in types {
         let prefix = folder.path().join(token_type.name());
         let mut writer = IndexedWriter::create(&prefix, token_type, Dialect::DeepSpeed)?;
@@ -87,9 +88,11 @@ fn deepspeed_reads_the_pairs_that_are_written_in_its_dialect() -> Result<()> {
             }
         }
         writer.finish()?;
-        let Some(found) = ask("read", &[&prefix.to_string_lossy()])? else { return Ok(()) };
-        assert_eq!(found, json!({ "dtype": token_type.name(), "items": items, "documents": [0, 2, 4] }));
+        prefixes.push(prefix.to_string_lossy().into_owned());
+        expected.push(json!({ "dtype": token_type.name(), "items": items, "documents": [0, 2, 4] }));
     }
+    let Some(found) = ask("read", &prefixes.iter().map(String::as_str).collect::<Vec<_>>())? else { return Ok(()) };
+    assert_eq!(found, json!(expected));
     Ok(())
 }
 
@@ -130,20 +133,18 @@ fn deepspeed_reads_every_exported_file() -> Result<()> {
     let column = corpus.dataset().columns_dir().join("hardness.arrow");
     let out = corpus.path("analysis");
     curricle_ok(&["columns", "export", &column.to_string_lossy(), "--out", &out.to_string_lossy()]);
-    let items = |kind: &str| -> Result<Option<Value>> {
-        let prefix = out.join("hardness").join(format!("hardness_{kind}"));
-        Ok(ask("read", &[&prefix.to_string_lossy()])?.map(|found| found["items"].clone()))
-    };
-    let Some(values) = items("sample_to_metric")? else { return Ok(()) };
-    assert_eq!(values, json!((0..N).map(|id| [hardness(id)]).collect::<Vec<_>>()));
+    let prefixes = ["sample_to_metric", "index_to_metric", "index_to_sample", "index_to_sample_percentile_merged"]
+        .map(|kind| out.join("hardness").join(format!("hardness_{kind}")).to_string_lossy().into_owned());
+    let Some(found) = ask("read", &prefixes.each_ref().map(String::as_str))? else { return Ok(()) };
+    assert_eq!(found[0]["items"], json!((0..N).map(|id| [hardness(id)]).collect::<Vec<_>>()));
 
     let mut rows: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
     (0..N).for_each(|id| rows.entry(hardness(id)).or_default().push(id));
     assert!(rows.len() >= 200, "so few distinct values are not merged");
-    assert_eq!(items("index_to_metric")?, Some(json!(rows.keys().map(|value| [value]).collect::<Vec<_>>())));
+    assert_eq!(found[1]["items"], json!(rows.keys().map(|value| [value]).collect::<Vec<_>>()));
     let rows: Vec<Vec<u64>> = rows.into_values().collect();
-    assert_eq!(items("index_to_sample")?, Some(json!(rows)));
+    assert_eq!(found[2]["items"], json!(rows));
     let merged: Vec<Vec<u64>> = rows.chunks(rows.len() / 100).map(|rows| rows.concat()).collect();
-    assert_eq!(items("index_to_sample_percentile_merged")?, Some(json!(merged)));
+    assert_eq!(found[3]["items"], json!(merged));
     Ok(())
 }
