@@ -17,6 +17,10 @@ use crate::Result;
 const LOOK_UP: u64 = 64;
 /// Going over a bit of every sample, 64 at a time, costs about what sorting this part of them does.
 const SORT: u64 = 1024;
+/// Samples that a thread looks up at a time.
+const PART: usize = 1 << 14;
+/// Values that are loaded before one of them is tested.
+const AHEAD: usize = 64;
 
 /// The samples below `n` that meet all conditions; there is at least one condition.
 pub(super) fn intersect(n: u64, conditions: &[Places]) -> Result<Set> {
@@ -31,11 +35,15 @@ pub(super) fn look_up(n: u64, smallest: &Places, conditions: &[Places]) -> Resul
     for (start, end) in &smallest.ranges {
         smallest.column.ids().extend(*start, *end, &mut ids);
     }
-    let mut ids = sorted(n, ids);
-    for places in conditions.iter().filter(|places| !std::ptr::eq(*places, smallest)) {
-        test(places)?.sift(&mut ids);
-    }
-    Ok(Set::from_sorted(&ids))
+    let others = conditions.iter().filter(|places| !std::ptr::eq(*places, smallest));
+    let tests: Vec<Box<dyn Test + '_>> = others.map(test).collect::<Result<_>>()?;
+    let passing = |ids: &[u64]| {
+        let mut ids = ids.to_vec();
+        tests.iter().for_each(|test| test.sift(&mut ids));
+        ids
+    };
+    let parts: Vec<Vec<u64>> = sorted(n, ids).par_chunks(PART).map(passing).collect();
+    Ok(Set::from_sorted(&parts.concat()))
 }
 
 /// Those below `n`, once each and in ascending order, in which looking them up goes through memory in one direction.
@@ -88,16 +96,8 @@ trait Test: Sync {
     fn holds(&self, id: u64) -> bool;
 
     /// Leaves those that pass, in their order.
-    ///
-    /// No branch depends on a value, so that the processor looks up many at a time; each is likely to be a miss in its cache.
     fn sift(&self, ids: &mut Vec<u64>) {
-        let mut kept = 0;
-        for i in 0..ids.len() {
-            let id = ids[i];
-            ids[kept] = id;
-            kept += usize::from(self.holds(id));
-        }
-        ids.truncate(kept);
+        ids.retain(|id| self.holds(*id));
     }
 }
 
@@ -188,6 +188,25 @@ impl<T: Number> Test for Range<'_, T> {
 
     fn holds(&self, id: u64) -> bool {
         self.values.get(id as usize).is_some_and(|value| self.meets(*value, id))
+    }
+
+    fn sift(&self, ids: &mut Vec<u64>) {
+        // Most values are misses in the cache. Loads that nothing stands between wait together, and no branch depends on what they bring.
+        let mut loaded = [T::default(); AHEAD];
+        let (mut kept, mut at) = (0, 0);
+        while at < ids.len() {
+            let end = ids.len().min(at + AHEAD);
+            for (value, id) in loaded.iter_mut().zip(&ids[at..end]) {
+                *value = self.values.get(*id as usize).copied().unwrap_or_default();
+            }
+            for (value, i) in loaded.iter().zip(at..end) {
+                let id = ids[i];
+                ids[kept] = id;
+                kept += usize::from(self.meets(*value, id) & (id < self.values.len() as u64));
+            }
+            at = end;
+        }
+        ids.truncate(kept);
     }
 }
 

@@ -3,7 +3,7 @@
 //! DeepSpeed's own code is run by `driver.py` in a virtual environment, which is made under `target/bench` (it takes 5 GB, most of it what torch
 //! brings along) unless `CURRICLE_DEEPSPEED` names a Python that has it. Its times are taken inside of Python, around its calls.
 //!
-//! `cargo xtask bench deepspeed [FILTER]`. It takes about ten minutes, nearly all of them DeepSpeed's.
+//! `cargo xtask bench deepspeed [FILTER]`. It takes three minutes, nearly all of them DeepSpeed's.
 
 mod analysis;
 mod driver;

@@ -67,7 +67,7 @@ pub(crate) fn step() -> Result<Vec<Row>> {
     }
     ensure!(planner.streams().get(CLUSTERS - 1).is_some() && planner.streams().get(CLUSTERS).is_none(), "there must be {CLUSTERS} streams");
     let time = middle(&mut each_step(&mut planner, &mut spare, STEPS)?);
-    let work = format!("a step of a curriculum, {CLUSTERS} clusters, {BATCH} samples, N = 10⁶");
+    let work = format!("a step of a curriculum, {CLUSTERS} clusters, 1 024 samples, N = 10⁶");
     Ok(vec![ratio(work, time, driver::seconds(&found)?, "≥ 50 ×", 50.0)])
 }
 
