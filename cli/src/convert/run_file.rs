@@ -38,6 +38,14 @@ pub(super) fn write(draft: &Draft, name: &str, options: &Options, notes: &mut No
         file.entry("pacing", quoted(&ltd.pacing));
         file.entry("layers", ltd.layers);
         file.entry("total-layers", ltd.total_layers);
+        let longest = draft.pacings.iter().find(|pacing| pacing.name == ltd.pacing).and_then(|pacing| match pacing.curve {
+            Curve::Power { max, .. } => Some(max),
+            _ => None,
+        });
+        if options.sequence_length.zip(longest).is_some_and(|(length, longest)| f64::from(length) == longest + 1.0) {
+            file.comment("Sequences hold a token more than layers see: the one that is predicted last.");
+            file.entry("plus", 1);
+        }
     }
     policy(&mut file, draft, options, notes);
     for pacing in &draft.pacings {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// Configurations that can be translated, with the options that they need.
 const GOOD: [(&str, &[&str]); 5] = [
-    ("gpt", &[]),
+    ("gpt", &["--sequence-length", "2049"]),
     ("bert", &["--dataset", "/data/pile"]),
     ("tokens", &[]),
     ("legacy", &["--world-size", "8", "--dataset", "my-gpt2_text_document", "--sequence-length", "1025"]),
@@ -110,10 +110,10 @@ fn a_run_file_is_written_where_none_is_or_by_force() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("curricle.toml");
     let out_text = out.display().to_string();
-    let report = text(convert("gpt", &["--out", &out_text]).stdout);
+    let report = text(convert("gpt", &["--out", &out_text, "--sequence-length", "2049"]).stdout);
     assert!(report.starts_with("translated:\n"), "{report}");
     let first = fs::read_to_string(&out).unwrap();
-    assert_eq!(text(convert("gpt", &["--out", "-"]).stdout), first);
+    assert_eq!(text(convert("gpt", &["--out", "-", "--sequence-length", "2049"]).stdout), first);
 
     let refused = convert("bert", &["--out", &out_text]);
     assert_eq!(refused.status.code(), Some(2));
