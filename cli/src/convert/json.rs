@@ -3,7 +3,7 @@
 
 use serde_json::Number;
 
-use super::notes::Problem;
+use super::problem::Problem;
 
 /// Deeper nesting is refused, so that no file can exhaust the stack.
 const DEEPEST: usize = 64;

@@ -2,6 +2,8 @@
 
 mod json;
 mod notes;
+mod options;
+mod problem;
 mod keys;
 mod draft;
 mod sizes;
@@ -26,7 +28,8 @@ use serde_json::json;
 
 use self::{
     notes::{Fate, Notes},
-    translate::{Options, translate},
+    options::Options,
+    translate::translate,
 };
 use crate::terminal;
 

@@ -1,20 +1,12 @@
 //! What became of each key of the input, what is wrong with it, and how a block of it is read.
 
-use super::json::{Member, Node, Value};
+use super::{
+    json::{Member, Node, Value},
+    problem::Problem,
+};
 
 /// The largest whole number that a run file can hold.
 pub(super) const LARGEST: u64 = i64::MAX as u64;
-
-/// Something that cannot be translated, or that DeepSpeed would have ignored in silence.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Problem {
-    /// Keys from the top, joined by dots; empty for the file.
-    pub(super) path: String,
-    /// Line of the input, from 1; that of the block where a key is missing.
-    pub(super) line: usize,
-    pub(super) problem: String,
-    pub(super) remedy: String,
-}
 
 /// What became of a key.
 #[derive(Clone, Debug, PartialEq)]

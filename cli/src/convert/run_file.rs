@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{
     draft::{Curve, Cut, Draft, Metric, Pacing, Tokens},
     notes::Notes,
-    translate::Options,
+    options::Options,
 };
 
 /// What stands for a dataset that was not named.

@@ -1,7 +1,7 @@
 use curricle::RunConfig;
 use serde_json::{Value, json};
 
-use super::translate::{Options, translate};
+use super::{options::Options, translate::translate};
 
 /// Everything at once, all of it right.
 fn everything() -> Value {

@@ -7,25 +7,13 @@ use super::{
     keys::{self, is_on},
     ltd,
     notes::{Block, LARGEST, Notes},
+    options::Options,
     run_file, sizes, tokens,
 };
 
 /// DeepSpeed's, where the configuration gives none.
 const DEFAULT_SEED: u64 = 1234;
 const DEFAULT_EPOCHS: u64 = 1000;
-
-/// What the configuration does not say.
-#[derive(Default)]
-pub(super) struct Options {
-    /// The dataset, as the run file shall name it.
-    pub(super) dataset: Option<String>,
-    /// Tokens of a sample, where samples are sequences of a fixed length.
-    pub(super) sequence_length: Option<u32>,
-    /// Data-parallel ranks.
-    pub(super) world_size: Option<u32>,
-    /// Gives the tokens of a sample of the dataset, on average, if it can. Asked where the answer is needed.
-    pub(super) mean_length: Option<Box<dyn Fn() -> Option<f64>>>,
-}
 
 /// Translates `input`, which is called `name`. There is a run file if there is no problem.
 pub(super) fn translate(input: &str, name: &str, options: &Options) -> (Option<String>, Notes) {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     part::Part,
-    tree::{Place, cover},
+    place::{Place, cover},
 };
 use crate::{
     Error, Result, atomic,

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::tree::Place;
+use super::place::Place;
 use crate::{Error, Result};
 
 /// What takes in the findings, one at a time.

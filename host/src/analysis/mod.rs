@@ -12,6 +12,7 @@
 
 mod chunks;
 mod part;
+mod place;
 mod line;
 mod tree;
 mod values;

@@ -19,7 +19,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{journal::cut, part::Part, tree::Place, values::READ};
+use super::{journal::cut, part::Part, place::Place, values::READ};
 use crate::{
     Error, Result,
     atomic::{AtomicFile, open_regular},

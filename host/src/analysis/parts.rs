@@ -20,7 +20,7 @@ use super::{
     goal::Goal,
     part::Part,
     part_file::{Content, Head, PartFile, VERSION, Writer, broken},
-    tree::{Place, cover},
+    place::{Place, cover},
     values::ValueFile,
 };
 use crate::{Error, Result};

@@ -4,47 +4,19 @@
 //! the blocks from `i · 4^l` to `(i + 1) · 4^l`. So which results are merged with which follows from the number of blocks alone, and threads,
 //! breaks and the parts of other machines fit in anywhere. Of any range of blocks no more than six nodes a level are ever there.
 
-use std::{collections::BTreeMap, mem, ops::Range};
+use std::{collections::BTreeMap, mem};
 
-use serde::{Deserialize, Serialize};
-
-use super::line::{Merge, Sink};
+use super::{
+    line::{Merge, Sink},
+    place::{Place, WIDTH},
+};
 use crate::Result;
 
-/// Neighbours that become one. More would be fewer calls, and more to keep between them.
-const WIDTH: u64 = 4;
 /// Results that a guest is given at once.
 const GROUP: usize = 64;
 /// Bytes of results that a guest is given at once, so that it needs no more memory for the merging of large results than of small ones. Two are
 /// always merged, whatever their size.
 const GROUP_BYTES: usize = 4 << 20;
-
-/// Where a node is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Place {
-    pub(super) level: u32,
-    pub(super) index: u64,
-}
-
-/// The nodes that a range of blocks comes to, from left to right: of each level the largest that lie in it.
-pub(super) fn cover(blocks: Range<u64>) -> Vec<Place> {
-    let mut found = Vec::new();
-    let mut at = blocks.start;
-    while at < blocks.end {
-        let mut place = Place { level: 0, index: at };
-        let mut size = 1u64;
-        while let Some(larger) = size.checked_mul(WIDTH)
-            && at.is_multiple_of(larger)
-            && blocks.end - at >= larger
-        {
-            size = larger;
-            place = Place { level: place.level + 1, index: at / larger };
-        }
-        found.push(place);
-        at += size;
-    }
-    found
-}
 
 /// Nodes that could not be merged further yet.
 #[derive(Debug)]

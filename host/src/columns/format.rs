@@ -29,10 +29,13 @@
 //! field `total` (f64), `curricle.format` = `totals` and the same provenance, but as many rows as there are totals. A metric that gives samples no
 //! values leaves this file alone, without a column.
 
+use std::path::Path;
+
 use arrow_ipc as ipc;
 use flatbuffers::{FlatBufferBuilder, ForwardsUOffset, UnionWIPOffset, Vector, WIPOffset};
 
-use super::value::ValueType;
+use super::{provenance::Provenance, value::ValueType};
+use crate::{Error, Result};
 
 #[cfg(target_endian = "big")]
 compile_error!("columns and datasets are mapped and read in place, and their files are little-endian");
@@ -55,6 +58,8 @@ pub(super) const TOTAL: &str = "total";
 /// A cache line and an AVX-512 register; what Arrow recommends for buffers.
 const ALIGNMENT: u64 = 64;
 const CONTINUATION: [u8; 4] = [0xff; 4];
+/// Provenance and names of categories stand before the values, in messages whose sizes have 31 bits; this leaves room for the rest.
+pub(super) const MAX_TEXT: usize = 1 << 30;
 
 /// A field without nulls.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +92,25 @@ pub(super) struct Layout {
     pub(super) end: u64,
     dictionary: Option<ipc::Block>,
     batch: ipc::Block,
+}
+
+/// The head of a file of this kind.
+///
+/// # Errors
+/// [`Error::Column`] if the provenance is longer than a file can hold.
+pub(super) fn head<'a>(
+    kind: &str,
+    fields: &'a [Field],
+    rows: u64,
+    names: Option<&'a [String]>,
+    provenance: &Provenance,
+    path: &Path,
+) -> Result<Head<'a>> {
+    let json = serde_json::to_string(provenance).ok().filter(|json| json.len() <= MAX_TEXT);
+    let provenance =
+        json.ok_or_else(|| Error::column(path.display(), "its provenance cannot be written as JSON", "shorten the configuration"))?;
+    let metadata = vec![(FORMAT_KEY, kind.to_owned()), (VERSION_KEY, VERSION.to_owned()), (PROVENANCE_KEY, provenance)];
+    Ok(Head { fields, rows, metadata, names })
 }
 
 impl Head<'_> {

@@ -11,7 +11,6 @@ use super::{
     provenance::Provenance,
     reader::Reader,
     value::{Number, ValueType},
-    writer::head,
 };
 use crate::{Error, Result, atomic};
 
@@ -116,7 +115,7 @@ pub(super) fn check(totals: &[f64]) -> Result<(), (String, &'static str)> {
 
 pub(super) fn write(path: &Path, totals: &[f64], provenance: &Provenance) -> Result<()> {
     let fields = [Field { name: TOTAL, value_type: ValueType::F64, coded: false }];
-    let head = head(format::TOTALS, &fields, totals.len() as u64, None, provenance, path)?;
+    let head = format::head(format::TOTALS, &fields, totals.len() as u64, None, provenance, path)?;
     let layout = head.layout();
     let mut bytes = layout.bytes.clone();
     f64::put(totals, &mut bytes);

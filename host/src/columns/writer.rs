@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     column::Column,
-    format::{self, Field, Head, Layout},
+    format::{self, Field, Layout},
     mapped::{Mapped, map},
     provenance::Provenance,
     sort,
@@ -20,8 +20,6 @@ use crate::{Error, Result, atomic::AtomicFile};
 
 /// More would not be read back by Arrow, which counts bytes in 63 bits.
 const MAX_SAMPLES: u64 = 1 << 56;
-/// Provenance and names of categories stand before the values, in messages whose sizes have 31 bits; this leaves room for the rest.
-const MAX_TEXT: usize = 1 << 30;
 /// Bytes written at a time.
 const BUFFER: usize = 1 << 20;
 
@@ -154,7 +152,7 @@ fn check_names(path: &Path, names: &[String]) -> Result<()> {
         return Err(error(format!("category `{twice}` is named twice"), "give each category its own name"));
     }
     let text: usize = names.iter().map(String::len).sum();
-    if text > MAX_TEXT || names.len() > MAX_TEXT / 4 {
+    if text > format::MAX_TEXT || names.len() > format::MAX_TEXT / 4 {
         return Err(error(format!("{} categories with names of {text} bytes are too many", names.len()), "use fewer or shorter names"));
     }
     Ok(())
@@ -181,7 +179,7 @@ impl ValueFile {
         }
         let names = names.map(<[String]>::to_vec);
         let fields = [field, order_field(provenance.samples)];
-        let layout = head(format::COLUMN, &fields, provenance.samples, names.as_deref(), &provenance, &path)?.layout();
+        let layout = format::head(format::COLUMN, &fields, provenance.samples, names.as_deref(), &provenance, &path)?.layout();
         let mut file = BufWriter::with_capacity(BUFFER, AtomicFile::create(&path)?);
         file.write_all(&layout.bytes).map_err(Error::io("write", &path))?;
         Ok(ValueFile { path, file, field, names, provenance, layout, written: 0, scratch: Vec::new() })
@@ -238,7 +236,7 @@ impl ValueFile {
         }
         let order_end = order_at + self.written * order.value_type.width() as u64;
         let fields = [self.field, order];
-        let head = head(format::COLUMN, &fields, self.written, self.names.as_deref(), &self.provenance, &self.path)?;
+        let head = format::head(format::COLUMN, &fields, self.written, self.names.as_deref(), &self.provenance, &self.path)?;
         let tail = head.tail(&self.layout, metadata);
         pad(&mut self.file, order_end, self.layout.end).and_then(|()| self.file.write_all(&tail)).map_err(write)?;
         let file = self.file.into_inner().map_err(|e| write(e.into_error()))?;
@@ -274,25 +272,6 @@ fn mapped<T: Number>(map: &std::sync::Arc<memmap2::Mmap>, start: u64, len: u64, 
 fn order_field(samples: u64) -> Field {
     let value_type = if samples < 1 << 32 { ValueType::U32 } else { ValueType::U64 };
     Field { name: format::ORDER, value_type, coded: false }
-}
-
-pub(super) fn head<'a>(
-    kind: &str,
-    fields: &'a [Field],
-    rows: u64,
-    names: Option<&'a [String]>,
-    provenance: &Provenance,
-    path: &Path,
-) -> Result<Head<'a>> {
-    let json = serde_json::to_string(provenance).ok().filter(|json| json.len() <= MAX_TEXT);
-    let provenance =
-        json.ok_or_else(|| Error::column(path.display(), "its provenance cannot be written as JSON", "shorten the configuration"))?;
-    let metadata = vec![
-        (format::FORMAT_KEY, kind.to_owned()),
-        (format::VERSION_KEY, format::VERSION.to_owned()),
-        (format::PROVENANCE_KEY, provenance),
-    ];
-    Ok(Head { fields, rows, metadata, names })
 }
 
 /// Removes totals of an older column, which the next one does not have.

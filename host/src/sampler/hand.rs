@@ -5,6 +5,7 @@ use std::fmt;
 use super::{
     choice::{self, MicroBatches},
     run::Run,
+    state::InHand,
     tokens::TokensConfig,
 };
 use crate::{
@@ -20,17 +21,6 @@ const SAMPLES: &str = "samples";
 const FACTOR: &str = "learning-rate-factor";
 /// Samples that were longer than a micro-batch, since the start of the run.
 const LEFT_OUT: &str = "left-out";
-
-/// What is in hand, as a value: part of the state of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct InHand {
-    /// Samples in the order in which they were drawn.
-    pub(crate) ids: Vec<u64>,
-    /// Samples left out so far because they were too long.
-    pub(crate) left_out: u64,
-    /// To which length the policy cut samples the last time that it was asked: what holds for those left in the end.
-    pub(crate) truncation: Option<u32>,
-}
 
 /// Takes in what the policy draws and deals it to micro-batches under a budget of tokens.
 pub(crate) struct Hand {

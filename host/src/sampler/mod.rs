@@ -2,6 +2,7 @@
 
 mod config;
 mod packer_config;
+mod plugins;
 mod packers;
 mod tokens;
 mod choice;

@@ -1,6 +1,6 @@
 //! Packers of a run: native, or plugins compiled once and started where they are needed.
 
-use super::{config::RunConfig, packer_config::PackerConfig, run::load};
+use super::{config::RunConfig, packer_config::PackerConfig, plugins::load};
 use crate::{
     Result,
     batch::Pack,

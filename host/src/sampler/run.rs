@@ -6,9 +6,10 @@ use serde_json::json;
 
 use super::{
     beside,
-    config::{Layout, PacingConfig, PluginConfig, RunConfig},
+    config::{Layout, PacingConfig, RunConfig},
     ends::Ends,
     packers::PackerSource,
+    plugins::load,
     state::Identity,
     tokens,
 };
@@ -217,28 +218,6 @@ impl Source {
 
 /// Difficulty at a step.
 pub(crate) type PacingFunction = Box<dyn FnMut(u64) -> Result<f64> + Send>;
-
-/// Finds a plugin, checks its digest and loads it.
-pub(super) fn load<P>(
-    config: &RunConfig,
-    plugin: &PluginConfig,
-    place: &str,
-    load: impl FnOnce(&str, &Path, &serde_json::Value, &plugin::Limits) -> Result<P>,
-) -> Result<P> {
-    let name = &plugin.plugin;
-    let is_path = name.contains(['/', '\\']) || name.ends_with(".wasm");
-    let wanted = if is_path { config.resolve(Path::new(name)).to_string_lossy().into_owned() } else { name.clone() };
-    let path = plugin::find(&wanted).map_err(|error| match error {
-        Error::Config { problem, remedy, place: what } => {
-            Error::config(config.place(&format!("{place}.plugin")), format!("{what}: {problem}"), remedy)
-        }
-        other => other,
-    })?;
-    if let Some(wanted) = &plugin.sha256 {
-        plugin::check_sha256(name, &path, wanted, &plugin.limits)?;
-    }
-    load(name, &path, &plugin.config_json(&format!("{place}.config"))?, &plugin.limits)
-}
 
 /// Refuses numbers that no machine has the memory for.
 fn check_sizes(config: &RunConfig) -> Result<()> {

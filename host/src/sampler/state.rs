@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::hand::InHand;
 use crate::{Error, Result, atomic, streams::StreamState};
 
 /// Version of the format that this release writes; it reads every version from 1.
@@ -59,6 +58,17 @@ impl Identity {
         compare("seed", &self.seed.to_string(), &other.seed.to_string());
         found
     }
+}
+
+/// What is in hand, as a value: part of the state of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct InHand {
+    /// Samples in the order in which they were drawn.
+    pub(crate) ids: Vec<u64>,
+    /// Samples left out so far because they were too long.
+    pub(crate) left_out: u64,
+    /// To which length the policy cut samples the last time that it was asked: what holds for those left in the end.
+    pub(crate) truncation: Option<u32>,
 }
 
 /// How far a run has come, shared by the batches in flight.

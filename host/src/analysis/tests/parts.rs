@@ -7,7 +7,7 @@ use crate::{
         merge::merge_in,
         part_file::{Content, Head, PartFile, Writer},
         parts::Parts,
-        tree::Place,
+        place::Place,
     },
     columns::Totals,
 };

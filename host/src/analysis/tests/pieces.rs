@@ -7,7 +7,8 @@ use crate::{
     analysis::{
         chunks::{Depth, Reader},
         line::{Line, Merge, Sink},
-        tree::{Place, Tree, cover},
+        place::{Place, cover},
+        tree::Tree,
     },
     plugin::Samples,
 };
