@@ -158,13 +158,13 @@ impl Hand {
             Err(made) => made,
         };
         if !over {
-            let left_out = match self.held.left_out {
-                0 => String::new(),
-                n => format!(", after {n} too long ones were left out"),
+            let (left_out, longer) = match self.held.left_out {
+                0 => (String::new(), ""),
+                n => (format!(", after {n} too long ones were left out"), "raise `max-tokens`, "),
             };
             return Err(Error::data(
                 format!("{} samples in hand make {} of the {wanted} micro-batches of a step{left_out}", self.held.ids.len(), made.len()),
-                "raise `global-batch-size` in [batch], or lower `micro-batches` or `min-samples` in [batch.tokens]",
+                format!("{longer}raise `global-batch-size` in [batch], or lower `micro-batches` or `min-samples` in [batch.tokens]"),
             ));
         }
         if self.drop_last || self.held.ids.is_empty() {

@@ -140,6 +140,9 @@ pub(super) fn shape(
 ) -> Result<Shape> {
     let place = config.place("batch.tokens.micro-batches");
     let n = tokens.micro_batches;
+    if n == 0 {
+        return Err(Error::config(place, "`micro-batches` is 0", "give at least 1"));
+    }
     if let Some(accumulation) = accumulation
         && u64::from(accumulation) * u64::from(dp_world_size) != u64::from(n)
     {

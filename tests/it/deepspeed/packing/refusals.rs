@@ -40,6 +40,7 @@ fn keys_that_do_not_go_together_are_refused_with_line_and_remedy() {
           a few times what a step takes, or lower `micro-batches`",
         ),
         ("global-batch-size = 8", "max-tokens = 0\nmicro-batches = 4".into(), "run.toml:7:14: `max-tokens` is 0; give at least 1"),
+        ("global-batch-size = 8", "max-tokens = 9\nmicro-batches = 0".into(), "run.toml:8:17: `micro-batches` is 0; give at least 1"),
         (
             "global-batch-size = 8",
             format!("{tokens}\nmin-samples = 2\nmax-samples = 1"),
@@ -95,7 +96,10 @@ fn too_few_samples_for_a_step_are_refused_with_the_numbers_and_the_keys() {
          `min-samples` in [batch.tokens]"
     );
     let dropped = error(&text("2\nmicro-batches = 8", "drop"));
-    assert!(dropped.contains("of the 8 micro-batches of a step, after ") && dropped.contains("too long ones were left out"), "{dropped}");
+    assert!(
+        dropped.contains("of the 8 micro-batches of a step, after ") && dropped.contains("too long ones were left out; raise `max-tokens`"),
+        "{dropped}"
+    );
 }
 
 #[test]
