@@ -99,11 +99,11 @@ pub(crate) fn open_regular(path: &Path) -> Result<File> {
     File::open(path).map_err(Error::io("open", path))
 }
 
-/// Reads a text file whole.
+/// Reads a text file whole. Pipes and devices, which may never end, are refused.
 ///
 /// # Errors
-/// As [`open_regular`], and if it is no UTF-8.
-pub(crate) fn read_text(path: &Path) -> Result<String> {
+/// [`Error::Io`] if it does not exist, is no regular file, may not be read or is no UTF-8.
+pub fn read_text(path: &Path) -> Result<String> {
     let mut text = String::new();
     open_regular(path)?.read_to_string(&mut text).map_err(Error::io("read", path))?;
     Ok(text)

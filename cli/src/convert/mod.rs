@@ -17,7 +17,6 @@ mod translate;
 mod tests;
 
 use std::{
-    fs,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -70,7 +69,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<()> {
     let name = args.config.display().to_string();
-    let input = fs::read_to_string(&args.config).map_err(Error::io("read", &args.config))?;
+    let input = curricle::atomic::read_text(&args.config)?;
     let out = args.out.as_deref().filter(|out| *out != Path::new("-"));
     if let Some(out) = out
         && !args.force

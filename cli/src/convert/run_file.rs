@@ -64,6 +64,10 @@ fn dataset(file: &mut File, options: &Options, notes: &mut Notes) {
     file.entry("path", quoted(options.dataset.as_deref().unwrap_or(SOME_DATASET)));
     if let Some(length) = options.sequence_length {
         file.entry("sequence-length", length);
+        file.comment(&format!(
+            "Megatron's sequences share a token with the next: for those, stride = {} here, and --stride with every command on it.",
+            length.saturating_sub(1)
+        ));
     }
 }
 

@@ -238,3 +238,15 @@ fn a_converted_length_curriculum_and_random_ltd_annotate_each_batch() {
         assert_eq!(annotations["random-ltd:layer-tokens"].as_f64(), Some(f64::from(layer_tokens)));
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_text_file_is_refused_and_not_waited_for() {
+    for (config, problem) in [("/dev/zero", "it is not a regular file"), ("/", "it is not a regular file"), ("gpt", "No such file")] {
+        let output = command().current_dir(folder()).args(["convert-deepspeed", config]).output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(5), "{message}");
+        assert!(message.contains(config) && message.contains(problem), "{message}");
+        assert!(output.stdout.is_empty());
+    }
+}
