@@ -52,6 +52,9 @@ pub struct Fault {
     pub problem: String,
     /// What to do about it.
     pub remedy: String,
+    /// Whether every machine comes to the same end at the same call, so that all ranks see this fault at the same step. Not so where time
+    /// ran out, the machine had no more to give, or calls nested too deep: frames on the stack are as large as the processor makes them.
+    pub deterministic: bool,
     /// Last log lines of the plugin in the failed call, oldest first, escaped.
     pub log: Vec<String>,
 }

@@ -9,7 +9,7 @@ use super::{
     engine::{Engine, Profile, ticks},
     limits::Limits,
     log::{Log, escape},
-    meter::Meter,
+    meter::{Meter, Refused},
     report,
 };
 use crate::{Error, Fault, FaultKind, Result};
@@ -136,7 +136,8 @@ impl<W: Send + 'static> Session<W> {
     ) -> Result<R> {
         if let Some(ended) = self.ended {
             let problem = format!("it cannot be called any more since `{ended}` failed");
-            return Err(self.fault(name, step, FaultKind::Trap, problem, "make another instance from the last saved state".to_owned()));
+            let remedy = "make another instance from the last saved state".to_owned();
+            return Err(self.fault(name, step, FaultKind::Trap, problem, remedy, true));
         }
         if let Err(error) = self.arm(asked) {
             return Err(self.end(name, step, &error));
@@ -194,7 +195,7 @@ impl<W: Send + 'static> Session<W> {
     fn judge(&mut self, kind: FaultKind, problem: impl Into<String>, remedy: impl Into<String>) -> Error {
         let (call, step) = (self.store.data().log.call, self.store.data().log.step);
         self.ended = Some(call);
-        self.fault(call, step, kind, problem.into(), remedy.into())
+        self.fault(call, step, kind, problem.into(), remedy.into(), true)
     }
 
     /// Everything is armed before every call and nothing is carried over: what a call may do does not depend on the ones before.
@@ -211,19 +212,33 @@ impl<W: Send + 'static> Session<W> {
     fn end(&mut self, name: &'static str, step: Option<u64>, error: &wasmtime::Error) -> Error {
         self.ended = Some(name);
         let guest = self.store.data_mut();
+        let mut deterministic = true;
         let (kind, problem, remedy) = match (guest.breach.take(), guest.meter.take_refused()) {
             (Some(Breach::Host(error)), _) => return error,
             (Some(Breach::Fault { kind, problem, remedy }), _) => (kind, problem, remedy),
-            (None, Some(problem)) => {
+            (None, Some(Refused { problem, by_limit })) => {
+                deterministic = by_limit;
                 (FaultKind::Limit, problem, "look for something that grows without end, or raise `limits.memory`".to_owned())
             }
-            (None, None) => report::classify(error, &self.limits),
+            (None, None) => {
+                deterministic = report::is_deterministic(error);
+                report::classify(error, &self.limits)
+            }
         };
-        self.fault(name, step, kind, problem, remedy)
+        self.fault(name, step, kind, problem, remedy, deterministic)
     }
 
-    fn fault(&mut self, call: &'static str, step: Option<u64>, kind: FaultKind, problem: String, remedy: String) -> Error {
+    fn fault(
+        &mut self,
+        call: &'static str,
+        step: Option<u64>,
+        kind: FaultKind,
+        problem: String,
+        remedy: String,
+        deterministic: bool,
+    ) -> Error {
         let log = self.store.data_mut().log.take_last();
-        Error::from(Box::new(Fault { kind, plugin: self.plugin.to_string(), call: call.to_owned(), step, problem, remedy, log }))
+        let plugin = self.plugin.to_string();
+        Error::from(Box::new(Fault { kind, plugin, call: call.to_owned(), step, problem, remedy, deterministic, log }))
     }
 }

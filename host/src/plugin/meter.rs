@@ -15,7 +15,15 @@ pub(crate) struct Meter {
     limit: u64,
     used: u64,
     /// The last thing that was not granted.
-    refused: Option<String>,
+    refused: Option<Refused>,
+}
+
+/// What was not granted, as a problem.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) problem: String,
+    /// Whether it was the limit that refused, which every machine has, or this machine.
+    pub(crate) by_limit: bool,
 }
 
 impl Meter {
@@ -23,8 +31,8 @@ impl Meter {
         Meter { limit, used: 0, refused: None }
     }
 
-    /// What was refused, as a problem.
-    pub(crate) fn take_refused(&mut self) -> Option<String> {
+    /// What was refused.
+    pub(crate) fn take_refused(&mut self) -> Option<Refused> {
         self.refused.take()
     }
 
@@ -33,7 +41,8 @@ impl Meter {
         let used = self.used.saturating_add(more);
         if used > self.limit {
             let (have, limit) = (show_bytes(self.used), show_bytes(self.limit));
-            self.refused = Some(format!("it holds {have} and wants {} more {what}, its limit is {limit}", show_bytes(more)));
+            let problem = format!("it holds {have} and wants {} more {what}, its limit is {limit}", show_bytes(more));
+            self.refused = Some(Refused { problem, by_limit: true });
             return Err(wasmtime::Error::msg("over the limit on memory"));
         }
         self.used = used;
@@ -41,7 +50,8 @@ impl Meter {
     }
 
     fn failed(&mut self, what: &str) -> wasmtime::Result<()> {
-        self.refused = Some(format!("the machine has no more {what} to give, it holds {}", show_bytes(self.used)));
+        let problem = format!("the machine has no more {what} to give, it holds {}", show_bytes(self.used));
+        self.refused = Some(Refused { problem, by_limit: false });
         Err(wasmtime::Error::msg("the machine is out of memory"))
     }
 }

@@ -24,6 +24,7 @@ pub(crate) fn load(plugin: &str, kind: FaultKind, problem: impl Into<String>, re
         step: None,
         problem: problem.into(),
         remedy: remedy.into(),
+        deterministic: false,
         log: Vec::new(),
     }))
 }
@@ -43,6 +44,11 @@ pub(crate) fn sentence(message: &str) -> String {
         Some(first) if !chars.as_str().starts_with(|c: char| c.is_uppercase()) => first.to_lowercase().chain(chars).collect(),
         _ => line,
     }
+}
+
+/// Whether a call that ended so ends so on every machine.
+pub(crate) fn is_deterministic(error: &wasmtime::Error) -> bool {
+    !matches!(error.downcast_ref::<Trap>(), Some(Trap::Interrupt | Trap::StackOverflow))
 }
 
 /// Why a call ended: kind, problem and remedy.
