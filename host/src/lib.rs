@@ -43,6 +43,7 @@ mod error;
 mod fault;
 mod hex;
 pub mod atomic;
+mod claim;
 mod cache_dir;
 pub mod dataset;
 pub mod columns;
