@@ -8,7 +8,7 @@ use super::harness::{Tree, Work, equal, file};
 const DATASET: &str = "@/tokens.bin --token-type u16 --sequence-length 1024 --stride 64 --metric vocab-rarity --out @/made/columns";
 
 fn tokens(folder: &Path) {
-    let tokens: Vec<u8> = (0..1u64 << 21).flat_map(|i| ((noise(i) % 50_000) as u16).to_le_bytes()).collect();
+    let tokens: Vec<u8> = (0..1u64 << 22).flat_map(|i| ((noise(i) % 50_000) as u16).to_le_bytes()).collect();
     fs::write(folder.join("tokens.bin"), tokens).unwrap();
 }
 

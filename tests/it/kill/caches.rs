@@ -15,7 +15,7 @@ fn whole_or_none(found: &Tree, whole: &Tree) {
 }
 
 fn parquet(folder: &Path) {
-    let rows = (0..40_000).map(|i| Some((0..noise(i) % 90).map(|t| Some((noise(i << 20 | t) % 30_000) as i32)).collect::<Vec<_>>()));
+    let rows = (0..200_000).map(|i| Some((0..noise(i) % 90).map(|t| Some((noise(i << 20 | t) % 30_000) as i32)).collect::<Vec<_>>()));
     let list = ListArray::from_iter_primitive::<Int32Type, _, _>(rows);
     let batch = RecordBatch::try_from_iter([("tokens", Arc::new(list) as _)]).unwrap();
     let file = fs::File::create(folder.join("tokens.parquet")).unwrap();

@@ -26,7 +26,7 @@ fn reads(work: &Work) {
 #[test]
 fn an_import_of_texts_goes_on() {
     let work = Work::new(|folder| {
-        for i in 0..120 {
+        for i in 0..400 {
             let path = folder.join(format!("texts/{}/{i:03}.txt", ["a", "b", "c"][i % 3]));
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text(i as u64, 4_000)).unwrap();
@@ -44,8 +44,8 @@ fn an_import_of_compressed_lines_goes_on() {
         for part in 0..3 {
             let file = fs::File::create(folder.join(format!("lines/{part}.jsonl.gz"))).unwrap();
             let mut gz = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
-            for i in 0..3_000 {
-                let line = serde_json::json!({ "text": text(part << 16 | i, noise(i) % 120), "kind": noise(i) % 3 });
+            for i in 0..6_000 {
+                let line = serde_json::json!({ "text": text(part << 20 | i, noise(i) % 120), "kind": noise(i) % 3 });
                 writeln!(gz, "{line}").unwrap();
             }
             gz.finish().unwrap();
@@ -59,9 +59,9 @@ fn an_import_of_compressed_lines_goes_on() {
 #[test]
 fn a_dataset_that_is_replaced_is_the_old_or_the_new_one_or_for_a_moment_none() {
     let work = Work::new(|folder| {
-        for (name, n) in [("old", 30), ("new", 60)] {
+        for (name, n) in [("old", 100), ("new", 200)] {
             fs::create_dir(folder.join(name)).unwrap();
-            (0..n).for_each(|i| fs::write(folder.join(name).join(format!("{i:02}")), text(i, 3_000)).unwrap());
+            (0..n).for_each(|i| fs::write(folder.join(name).join(format!("{i:03}")), text(i, 3_000)).unwrap());
         }
     })
     .then("import @/old --out @/made/out --domain none")
@@ -72,7 +72,7 @@ fn a_dataset_that_is_replaced_is_the_old_or_the_new_one_or_for_a_moment_none() {
             serde_json::from_slice::<serde_json::Value>(manifest).unwrap()["documents"].as_u64()
         };
         match documents(found) {
-            Some(30) => Dataset::open(work.made("out")).unwrap().verify(&|_| ()).unwrap(),
+            Some(100) => Dataset::open(work.made("out")).unwrap().verify(&|_| ()).unwrap(),
             Some(_) => whole_or_none(found, whole),
             None => assert!(!Path::new(&work.made("out")).exists()),
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::harness::{Tree, Work, equal, file};
 
 fn run(folder: &Path) {
-    let tokens: Vec<u8> = (0..1u64 << 18).flat_map(|i| ((noise(i) % 50_000) as u16).to_le_bytes()).collect();
+    let tokens: Vec<u8> = (0..1u64 << 20).flat_map(|i| ((noise(i) % 50_000) as u16).to_le_bytes()).collect();
     fs::write(folder.join("tokens.bin"), tokens).unwrap();
     let text = "seed = 5\n[dataset]\npath = \"tokens.bin\"\ntoken-type = \"u16\"\nsequence-length = 32\n\
                 [batch]\nglobal-batch-size = 16\n[policy]\nplugin = \"uniform\"\n";
@@ -34,11 +34,11 @@ fn batches(tree: &Tree) -> BTreeMap<u64, String> {
 
 #[test]
 fn a_state_that_is_saved_all_the_time_is_always_whole() {
-    let work = Work::new(run).then("sample @/run.toml --steps 0..120 --state @/made/state.json --save-every 1");
+    let work = Work::new(run).then("sample @/run.toml --steps 0..400 --state @/made/state.json --save-every 1");
     let run = Run::load(work.made("../run.toml")).unwrap();
     let mut planner = run.planner().unwrap();
     let mut states = vec![planner.state().to_json()];
-    while states.len() <= 120 {
+    while states.len() <= 400 {
         planner.plan().unwrap().unwrap();
         states.push(planner.state().to_json());
     }
@@ -52,7 +52,7 @@ fn a_state_that_is_saved_all_the_time_is_always_whole() {
 
 #[test]
 fn a_run_goes_on_to_the_same_batches() {
-    let words = "sample @/run.toml --steps 0..90 --tokens --out @/made/out.jsonl --state @/made/state.json --save-every 3";
+    let words = "sample @/run.toml --steps 0..600 --tokens --out @/made/out.jsonl --state @/made/state.json --save-every 3";
     let work = Work::new(run).then(words);
     let check = |found: &Tree, whole: &Tree| {
         let (printed, expected) = (batches(found), batches(whole));
@@ -63,7 +63,7 @@ fn a_run_goes_on_to_the_same_batches() {
     };
     work.survives(check, |end, whole| {
         assert_eq!(batches(end), batches(whole));
-        assert_eq!(batches(end).len(), 90);
+        assert_eq!(batches(end).len(), 600);
         assert_eq!(file(end, "state.json"), file(whole, "state.json"));
     });
 }
