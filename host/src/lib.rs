@@ -39,6 +39,7 @@
 #[cfg(target_endian = "big")]
 compile_error!("tokens are little-endian on disk and are handed out as they lie there");
 
+mod escape;
 mod error;
 mod fault;
 mod hex;
