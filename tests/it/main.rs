@@ -14,6 +14,8 @@ mod lengths;
 mod messages;
 /// What is no file, no line, no memory: nothing hangs, panics or is lost.
 mod robustness;
+/// Plugins that do wrong in every way: one clear error each, and the process goes on.
+mod hostile;
 /// Disks that are full or read-only.
 mod disk;
 /// From text to a dataset, whole or in several goes.

@@ -82,9 +82,11 @@ fn functions(world: &str) -> &'static [(&'static str, &'static str, &'static str
     const OK: &str = "(param i32 i32) (result i32) (i32.const 0)";
     const FILL: &str = "(param i64 i64 i32 i64) (result i32) (i32.const 0)";
     match world {
-        "pacing" => {
-            &[("pacing", "configure", OK), ("pacing", "difficulty", "(param i64) (result f64) (f64.const 0)"), ("pacing", "describe", DESCRIBE)]
-        }
+        "pacing" => &[
+            ("pacing", "configure", OK),
+            ("pacing", "difficulty", "(param i64) (result f64) (f64.const 0)"),
+            ("pacing", "describe", DESCRIBE),
+        ],
         "policy" => &[("policy", "configure", OK), ("policy", "fill", FILL), ("policy", "describe", DESCRIBE)],
         "stateful-policy" => &[
             ("policy", "configure", OK),
@@ -203,9 +205,3 @@ const PLAIN: &str = r#"
     (func (export "describe") (result i32) (i32.const 16))
     (func (export "configure") (param i32 i32) (result i32) (i32.const 0))
     (func (export "difficulty") (param i64) (result f64) (f64.const 0))"#;
-
-/// A module such as [`pacing_component`] takes for `$m`, with a `difficulty` of its own.
-pub(super) fn pacing_module(imports: &str, difficulty: &str) -> String {
-    let plain = PLAIN.replace("(f64.const 0))", &format!("{difficulty})"));
-    format!("(core module $m {imports} {DESCRIPTION} {plain})")
-}
