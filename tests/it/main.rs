@@ -29,6 +29,10 @@ mod cli;
 mod examples;
 /// The repository's own order.
 mod tidy;
+/// Bytes of strangers: seeds of the fuzz targets and mutations of them.
+mod fuzz;
+/// What is depended on may be.
+mod licences;
 /// Files of others: what they write is read here, what is written here is read by them.
 mod formats;
 mod deepspeed;
