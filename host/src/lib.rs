@@ -42,6 +42,7 @@ compile_error!("tokens are little-endian on disk and are handed out as they lie 
 mod error;
 mod fault;
 mod hex;
+mod cpu;
 pub mod atomic;
 mod cache_dir;
 pub mod dataset;
@@ -61,6 +62,6 @@ pub use crate::{
     hex::hex,
     sampler::{
         BatchConfig, DatasetConfig, Identity, Layout, Neighbours, PacingConfig, PackerConfig, Planned, Planner, PluginConfig,
-        RandomLtdConfig, ReshapeConfig, Run, RunConfig, STATE_VERSION, Sampler, SamplerState, TokensConfig, TruncateConfig,
+        RandomLtdConfig, RankDigest, ReshapeConfig, Run, RunConfig, STATE_VERSION, Sampler, SamplerState, TokensConfig, TruncateConfig,
     },
 };

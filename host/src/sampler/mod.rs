@@ -14,6 +14,7 @@ mod run;
 mod planner;
 mod prefetch;
 mod state;
+mod rank_digest;
 
 use std::sync::Arc;
 
@@ -22,12 +23,14 @@ pub use self::{
     lengths::{RandomLtdConfig, ReshapeConfig, TruncateConfig},
     packer_config::PackerConfig,
     planner::{Planned, Planner},
+    rank_digest::RankDigest,
     run::Run,
     state::{Identity, STATE_VERSION, SamplerState},
     tokens::{Neighbours, TokensConfig},
 };
 use self::{
     prefetch::{Prefetch, Worker},
+    rank_digest::Standing,
     state::Progress,
 };
 use crate::{Result, batch::Batch};
@@ -62,6 +65,7 @@ pub struct Sampler {
     prefetch: Prefetch,
     given_out: Arc<Progress>,
     identity: Arc<Identity>,
+    standing: Standing,
 }
 
 impl Sampler {
@@ -83,10 +87,11 @@ impl Sampler {
 
     fn with(run: &Run, planner: Planner) -> Result<Sampler> {
         let SamplerState { progress, identity } = planner.state();
+        let standing = planner.standing().clone();
         tracing::info!(step = progress.step, prefetch = run.config.prefetch, "starting");
         let value_names = run.config.batch.values.iter().cloned().collect();
         let worker = Worker::new(planner, run.assembler()?, value_names);
-        Ok(Sampler { prefetch: Prefetch::start(worker, run.config.prefetch), given_out: progress, identity })
+        Ok(Sampler { prefetch: Prefetch::start(worker, run.config.prefetch), given_out: progress, identity, standing })
     }
 
     /// This rank's part of the next global batch; `None` when the run is over.
@@ -97,8 +102,15 @@ impl Sampler {
     pub fn next_batch(&mut self) -> Result<Option<Batch>> {
         Ok(self.prefetch.next()?.map(|(batch, progress)| {
             self.given_out = progress;
+            self.standing.moved(batch.step, batch.digest);
             batch
         }))
+    }
+
+    /// What the ranks of a run exchange to know that they agree: 16 bytes, of the last batch that [`next_batch`](Sampler::next_batch)
+    /// returned. Before the first they say what the run is made of, so that ranks can compare before they begin.
+    pub fn rank_digest(&self) -> RankDigest {
+        self.standing.digest()
     }
 
     /// State as of the last batch that [`next_batch`](Sampler::next_batch) returned.

@@ -6,6 +6,7 @@ use super::{
     beside::{Beside, Lengths, Totals},
     ends::Ends,
     hand::Hand,
+    rank_digest::{RankDigest, Standing},
     run::Run,
     state::{Identity, Progress, SamplerState},
 };
@@ -30,6 +31,7 @@ pub struct Planner {
     progress: Arc<Progress>,
     identity: Arc<Identity>,
     stateful: bool,
+    standing: Standing,
 }
 
 /// One global batch, planned.
@@ -97,6 +99,7 @@ impl Planner {
         streams.restore(progress.streams.clone())?;
         let context = Context { columns: run.columns.clone(), streams, pacings: run.pacings()? };
         let policy = run.policy.start(context, progress.policy.as_deref())?;
+        let standing = Standing::new(&run.identity, &run.config, progress.step);
         Ok(Planner {
             policy,
             seed: run.config.seed,
@@ -109,6 +112,7 @@ impl Planner {
             progress: Arc::new(progress),
             identity: Arc::new(run.identity.clone()),
             stateful: run.policy.is_stateful(),
+            standing,
         })
     }
 
@@ -163,7 +167,17 @@ impl Planner {
             policy: if self.stateful { Some(self.policy.save()?) } else { None },
             in_hand: self.hand.as_ref().map(|hand| hand.held().clone()),
         });
+        self.standing.moved(step, digest);
         Ok(Some(Planned { step, plan, digest, progress: self.progress.clone() }))
+    }
+
+    /// As [`Sampler::rank_digest`](crate::Sampler::rank_digest), of the last batch that was planned.
+    pub fn rank_digest(&self) -> RankDigest {
+        self.standing.digest()
+    }
+
+    pub(crate) fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     /// State as of the last batch that was planned.
