@@ -22,6 +22,8 @@ mod warden;
 mod resume;
 mod planner;
 mod prefetch;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
