@@ -39,10 +39,12 @@
 #[cfg(target_endian = "big")]
 compile_error!("tokens are little-endian on disk and are handed out as they lie there");
 
+mod escape;
 mod error;
 mod fault;
 mod hex;
 pub mod atomic;
+mod claim;
 mod cache_dir;
 pub mod dataset;
 pub mod columns;

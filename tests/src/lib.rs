@@ -132,6 +132,11 @@ pub fn plugin(name: &str) -> PathBuf {
     }
 }
 
+/// Whether the long suites are to run whole: `cargo xtask test --soak` says so. Otherwise each runs a cut of itself that takes less than a minute.
+pub fn soak() -> bool {
+    env::var_os("CURRICLE_SOAK").is_some_and(|value| !value.is_empty() && value != "0")
+}
+
 /// The `curricle` command of the same build.
 pub fn command() -> Command {
     let program = env::var_os("CURRICLE_BIN").map(PathBuf::from).unwrap_or_else(|| {
