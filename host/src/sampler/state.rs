@@ -234,7 +234,8 @@ impl SamplerState {
         let damaged = |what: String| Error::state(place, what, "resume from an earlier state");
         let mut document: Document = serde_json::from_str(json).map_err(|e| damaged(format!("damaged ({e})")))?;
         let check = std::mem::take(&mut document.check);
-        if document.checksum() != check {
+        // A fuzzer cannot make checksums, and shall see what lies behind them.
+        if document.checksum() != check && !cfg!(fuzzing) {
             return Err(damaged("damaged: its checksum does not match its content".into()));
         }
         let policy = document.policy.map(|text| STANDARD.decode(text)).transpose().map_err(|e| damaged(format!("damaged ({e})")))?;
