@@ -23,6 +23,8 @@ mod resume;
 mod planner;
 mod prefetch;
 mod rank_digest;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
