@@ -11,17 +11,17 @@ use anyhow::{Context, Result, bail};
 use crate::setup;
 
 /// The repository.
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
 }
 
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     root().join("target")
 }
 
 /// Runs a program in a folder of the repository; its output is the user's.
-fn run(what: &str, folder: &str, command: &mut Command) -> Result<()> {
+pub(crate) fn run(what: &str, folder: &str, command: &mut Command) -> Result<()> {
     eprintln!("==> {what}");
     let status = command.current_dir(root().join(folder)).status();
     let status = status.with_context(|| format!("cannot start `{}`", command.get_program().to_string_lossy()))?;
@@ -31,14 +31,14 @@ fn run(what: &str, folder: &str, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-fn cargo(arguments: &[&str]) -> Command {
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut cargo = Command::new("cargo");
     cargo.args(arguments).envs(places());
     cargo
 }
 
 /// Tests and demo take the plugins and the command of this checkout, and leave the user's cache alone.
-fn places() -> [(&'static str, PathBuf); 4] {
+pub(crate) fn places() -> [(&'static str, PathBuf); 4] {
     let target = target();
     [
         ("CURRICLE_PLUGINS", target.join("plugins")),

@@ -82,6 +82,7 @@ fn open(engine: &Engine, path: &Path) -> Option<Component> {
 fn keep(path: &Path, code: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent() {
         make_private(folder).map_err(Error::io("create", folder))?;
+        atomic::sweep_folder(folder);
     }
     atomic::write(path, code)
 }
