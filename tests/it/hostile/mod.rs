@@ -37,7 +37,13 @@ const UNIFORM: [&str; 5] = [
     "e639ba41d9e4968b7c027036105aa1ba",
     "2ac853746ab364088142cf59e9f7a532",
 ];
-const MIXTURE: [&str; 5] = ["?"; 5];
+const MIXTURE: [&str; 5] = [
+    "dbb8761b330e0ec281ae59f5ef79b2a5",
+    "d0d415e353b7fe7f1252fabe618fab57",
+    "6db9258746a92ac52729702a4edd9941",
+    "81d715a4c8f9e6e5b7811dcd9266e48a",
+    "9715bbf6cebb02dc880949acdfb9a9cd",
+];
 
 const GOOD: [(&str, [&str; 5]); 2] = [
     ("plugin = \"uniform\"\n", UNIFORM),
