@@ -13,7 +13,11 @@ use super::{
     limits::{Limits, show_bytes},
     report,
 };
-use crate::{Error, FaultKind, Result, atomic, escape::escape, hex};
+use crate::{
+    Error, FaultKind, Result, atomic,
+    escape::{self, escape},
+    hex,
+};
 
 /// A plugin's file in memory.
 pub(crate) struct Source {
@@ -33,7 +37,7 @@ impl Source {
         file.take(limits.file_size.saturating_add(1)).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
         if bytes.len() as u64 > limits.file_size {
             let size = show_bytes(size.max(bytes.len() as u64));
-            let problem = format!("`{}` has {size}, at most {} are read", path.display(), show_bytes(limits.file_size));
+            let problem = format!("`{}` has {size}, at most {} are read", escape::path(path), show_bytes(limits.file_size));
             let remedy = "strip its debug information, or raise `limits.file-size` (`preset = \"interpreted\"` allows 64 MiB)";
             return Err(report::load(name, FaultKind::Limit, problem, remedy));
         }
@@ -51,7 +55,7 @@ pub fn check_sha256(name: &str, path: &Path, wanted: &str, limits: &Limits) -> R
     if found.eq_ignore_ascii_case(wanted.trim()) {
         return Ok(());
     }
-    let problem = format!("`{}` has SHA-256 {found}, the run file wants {wanted}", path.display());
+    let problem = format!("`{}` has SHA-256 {found}, the run file wants {}", escape::path(path), escape(wanted, 100));
     Err(report::load(name, FaultKind::Load, problem, "restore the pinned file, or pin this one if you trust it"))
 }
 
@@ -76,7 +80,7 @@ fn find_in(name_or_path: &str, folders: &[PathBuf]) -> Result<PathBuf> {
             Ok(path)
         } else {
             Err(Error::config(
-                format!("plugin `{name_or_path}`"),
+                format!("plugin `{}`", escape(name_or_path, usize::MAX)),
                 "there is no such file",
                 "check the path, or build the plugin with `curricle build`",
             ))
@@ -88,8 +92,8 @@ fn find_in(name_or_path: &str, folders: &[PathBuf]) -> Result<PathBuf> {
     }
     let places = folders.iter().map(|folder| format!("`{}`", folder.display())).collect::<Vec<_>>().join(", ");
     Err(Error::config(
-        format!("plugin `{name_or_path}`"),
-        format!("`{file}` is in none of {places}"),
+        format!("plugin `{}`", escape(name_or_path, usize::MAX)),
+        format!("`{}` is in none of {places}", escape(&file, usize::MAX)),
         "build the built-in plugins with `cargo xtask plugins`, set `CURRICLE_PLUGINS` to their folder, or give a path with a slash",
     ))
 }
