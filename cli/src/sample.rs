@@ -22,7 +22,8 @@ use crate::{run_options::RunOptions, terminal};
 #[command(after_help = "Examples:
   curricle sample curricle.toml --steps 0..3
   curricle sample curricle.toml --steps 1000..1010 --dp-rank 3 --dp-world-size 8
-  curricle sample curricle.toml --steps 0..100 --tokens --state state.json --save-every 10   # goes on after a kill")]
+  curricle sample curricle.toml --steps 0..100 --tokens --state state.json --save-every 10   # goes on after a kill
+  curricle sample curricle.toml --steps 100..200 --resume state.json --allow plugin-change,config-change")]
 pub(crate) struct Args {
     #[command(flatten)]
     run: RunOptions,
@@ -197,7 +198,7 @@ fn end_of_last_line(file: &mut File) -> io::Result<u64> {
 
 fn print_plans(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut Lines) -> Result<()> {
     let mut planner = match state {
-        Some(state) => run.planner_at(state)?,
+        Some(state) => run.planner_allowing(state, &args.run.allowed())?,
         None => run.planner()?,
     };
     while planner.state().step() < args.steps.end && !terminal::interrupted() {
@@ -217,7 +218,7 @@ fn print_plans(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut L
 
 fn print_batches(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut Lines) -> Result<()> {
     let mut sampler = match state {
-        Some(state) => Sampler::resume(run, state)?,
+        Some(state) => Sampler::resume_allowing(run, state, &args.run.allowed())?,
         None => Sampler::start(run)?,
     };
     while sampler.state().step() < args.steps.end && !terminal::interrupted() {

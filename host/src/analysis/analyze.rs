@@ -67,10 +67,12 @@ pub(super) fn analyze_in(blocks: &Blocks<'_>, plugin: &MetricPlugin, target: &Pa
     };
     tracing::info!(target = %target.display(), plugin = plugin.description().name, continued, "analyzing");
     let mut keeper = Keeper::new(&mut folder, options.part, goal.is_missing(options));
-    let done = match options.part {
+    let work_through = || match options.part {
         Some(part) => one_round(&work, part, &parts, plugin, metric, saved, &mut keeper),
         None => all_rounds(&work, plugin, metric, saved, &mut keeper),
     };
+    // A panic on one of the threads comes out here.
+    let done = Error::guard(|| format!("analyzing for `{}`", target.display()), work_through);
     match done {
         Ok((outcome, threads)) => {
             folder.remove()?;
