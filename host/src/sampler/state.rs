@@ -266,7 +266,8 @@ impl SamplerState {
         })
     }
 
-    /// Writes the state to a file, whole or not at all.
+    /// Writes the state to a file, whole or not at all. Of two processes that do so the last one's stays; who wants the second refused holds an
+    /// [`atomic::Claim`] of the file.
     ///
     /// # Errors
     /// [`Error::Io`] if the folder is missing, read-only or full; an older state at `path` then stands unharmed.
