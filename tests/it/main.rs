@@ -14,6 +14,11 @@ mod lengths;
 mod messages;
 /// What is no file, no line, no memory: nothing hangs, panics or is lost.
 mod robustness;
+/// Killed at any moment, everything is whole and goes on.
+#[cfg(unix)]
+mod kill;
+/// Plugins that do wrong in every way: one clear error each, and the process goes on.
+mod hostile;
 /// Disks that are full or read-only.
 mod disk;
 /// From text to a dataset, whole or in several goes.
@@ -24,6 +29,12 @@ mod cli;
 mod examples;
 /// The repository's own order.
 mod tidy;
+/// Bytes of strangers: seeds of the fuzz targets and mutations of them.
+mod fuzz;
+/// What is depended on may be.
+mod licences;
 /// Files of others: what they write is read here, what is written here is read by them.
 mod formats;
 mod deepspeed;
+/// A policy in Python.
+mod python;

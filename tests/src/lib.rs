@@ -1,6 +1,7 @@
 //! What the whole-system tests share: small datasets, run files, the `curricle` command.
 
 pub mod bench;
+pub mod fuzz;
 
 use std::{
     env, fs,
@@ -130,6 +131,11 @@ pub fn plugin(name: &str) -> PathBuf {
         Ok(path) => path,
         Err(error) => panic!("{error}\nrun the tests with `cargo xtask test`, which builds the plugins first"),
     }
+}
+
+/// Whether the long suites are to run whole: `cargo xtask test --soak` says so. Otherwise each runs a cut of itself that takes less than a minute.
+pub fn soak() -> bool {
+    env::var_os("CURRICLE_SOAK").is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 /// The `curricle` command of the same build.

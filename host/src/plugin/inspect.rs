@@ -11,7 +11,7 @@ use super::{
     packer::PackerWorld,
     policy_imports::PolicyWorld,
     source::Source,
-    world::{Description, Loaded, PluginFile},
+    world::{Description, Loaded, PluginFile, World},
 };
 use crate::Result;
 
@@ -45,10 +45,10 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     let source = Source::open(&path.display().to_string(), path, &limits, &cache)?;
     let file = PluginFile::new(source, &limits, cache)?;
     let description = match file.outline.kind {
-        Kind::Pacing => Loaded::<PacingWorld>::link(&file, &limits)?.description().clone(),
-        Kind::Metric => Loaded::<MetricWorld>::link(&file, &limits)?.description().clone(),
-        Kind::Policy | Kind::StatefulPolicy => Loaded::<PolicyWorld>::link(&file, &limits)?.description().clone(),
-        Kind::Packer => Loaded::<PackerWorld>::link(&file, &limits)?.description().clone(),
+        Kind::Pacing => described::<PacingWorld>(&file, &limits)?,
+        Kind::Metric => described::<MetricWorld>(&file, &limits)?,
+        Kind::Policy | Kind::StatefulPolicy => described::<PolicyWorld>(&file, &limits)?,
+        Kind::Packer => described::<PackerWorld>(&file, &limits)?,
     };
     let PluginFile { source, outline, .. } = file;
     Ok(Inspection {
@@ -59,4 +59,8 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         sha256: source.sha256,
         description,
     })
+}
+
+fn described<W: World>(file: &PluginFile, limits: &Limits) -> Result<Description> {
+    Ok(Loaded::<W>::link(W::PROFILE, file, limits)?.description().clone())
 }

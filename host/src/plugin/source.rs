@@ -16,7 +16,7 @@ use super::{
     limits::{Limits, show_bytes},
     report,
 };
-use crate::{Error, FaultKind, Result, atomic, hex};
+use crate::{Error, FaultKind, Result, atomic, escape::escape, hex};
 
 /// A plugin's file: what it is, and what is in it once somebody asks.
 pub(crate) struct Source {
@@ -38,10 +38,10 @@ impl Source {
         let file = atomic::open_regular(path)?;
         let before = file.metadata().map_err(Error::io("open", path))?;
         if before.len() > limits.file_size {
-            return Err(too_large(name, path, limits));
+            return Err(too_large(name, path, before.len(), limits));
         }
         if let Some(sha256) = cache.digest(&before, now) {
-            let (name, path) = (name.into(), path.to_owned());
+            let (name, path) = (escape(name, usize::MAX).into(), path.to_owned());
             return Ok(Source { name, sha256, size: before.len(), path, file: Some(file), bytes: OnceLock::new() });
         }
         let source = Source::read_open(name, path, file, limits)?;
@@ -58,14 +58,24 @@ impl Source {
 
     fn read_open(name: &str, path: &Path, file: File, limits: &Limits) -> Result<Source> {
         let bytes = read_within(&file, limits.file_size).map_err(Error::io("read", path))?;
-        let Some(bytes) = bytes else { return Err(too_large(name, path, limits)) };
+        let Some(bytes) = bytes else {
+            let size = file.metadata().map_or(0, |metadata| metadata.len()).max(limits.file_size.saturating_add(1));
+            return Err(too_large(name, path, size, limits));
+        };
         Ok(Source { path: path.to_owned(), file: Some(file), ..Source::of_bytes(name, bytes) })
     }
 
     /// What is in memory already.
     pub(crate) fn of_bytes(name: &str, bytes: Vec<u8>) -> Source {
         let (sha256, size) = (Sha256::digest(&bytes).into(), bytes.len() as u64);
-        Source { name: name.into(), sha256, size, path: PathBuf::new(), file: None, bytes: OnceLock::from(Arc::from(bytes)) }
+        Source {
+            name: escape(name, usize::MAX).into(),
+            sha256,
+            size,
+            path: PathBuf::new(),
+            file: None,
+            bytes: OnceLock::from(Arc::from(bytes)),
+        }
     }
 
     /// What is in the file, which has this digest.
@@ -94,8 +104,8 @@ fn read_within(mut file: &File, most: u64) -> std::io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= most).then_some(bytes))
 }
 
-fn too_large(name: &str, path: &Path, limits: &Limits) -> Error {
-    let problem = format!("`{}` is larger than {}", path.display(), show_bytes(limits.file_size));
+fn too_large(name: &str, path: &Path, size: u64, limits: &Limits) -> Error {
+    let problem = format!("`{}` has {}, at most {} are read", path.display(), show_bytes(size), show_bytes(limits.file_size));
     let remedy = "strip its debug information, or raise `limits.file-size` (`preset = \"interpreted\"` allows 64 MiB)";
     report::load(name, FaultKind::Limit, problem, remedy)
 }
@@ -206,6 +216,6 @@ mod tests {
         std::fs::write(&path, vec![0; 2048]).unwrap();
         let error = Source::read("big", &path, &Limits { file_size: 1024, ..Limits::default() }).err().unwrap();
         assert_eq!(error.code(), "plugin-limit");
-        assert!(error.to_string().contains("big.wasm` is larger than 1 KiB; strip its debug information"), "{error}");
+        assert!(error.to_string().contains("big.wasm` has 2 KiB, at most 1 KiB are read; strip its debug information"), "{error}");
     }
 }

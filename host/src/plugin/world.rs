@@ -14,12 +14,11 @@ use super::{
     call::{Guest, Session},
     engine::{Engine, Profile, engine},
     limits::Limits,
-    log::escape,
     outline::{Kind, Outline, outline},
     report, schema,
     source::Source,
 };
-use crate::{FaultKind, Result};
+use crate::{FaultKind, Result, escape::escape};
 
 /// What a plugin says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +58,12 @@ pub(crate) trait World: Send + Sized + 'static {
     fn nowhere() -> Self;
 }
 
+/// What a line of a log costs, as if it were so many bytes longer.
+const LINE: usize = 400;
+
 impl<W: Send + 'static> logging::Host for Guest<W> {
     fn log(&mut self, level: types::Level, message: String) -> wasmtime::Result<()> {
+        self.charge_bytes(LINE.saturating_add(message.len()))?;
         self.log.line(level, &message);
         Ok(())
     }
@@ -114,13 +117,18 @@ impl<W: World> std::fmt::Debug for Loaded<W> {
 impl<W: World> Loaded<W> {
     /// Reads, compiles, links and describes a plugin, and checks its configuration; null is an empty one.
     pub(crate) fn load(name: &str, path: &Path, config: &Value, limits: &Limits) -> Result<Loaded<W>> {
+        Loaded::load_as(W::PROFILE, name, path, config, limits)
+    }
+
+    /// As `load`, compiled under another profile than the world's.
+    pub(crate) fn load_as(profile: Profile, name: &str, path: &Path, config: &Value, limits: &Limits) -> Result<Loaded<W>> {
         let cache = Cache::of_user();
         let file = PluginFile::new(Source::open(name, path, limits, &cache)?, limits, cache)?;
         if !W::accepts(file.outline.kind) {
             let problem = format!("it is {}, {} is needed here", file.outline.kind.a(), W::WANTED);
             return Err(report::load(name, FaultKind::Link, problem, "name another plugin, or use this one where its kind belongs"));
         }
-        let mut loaded = Loaded::link(&file, limits)?;
+        let mut loaded = Loaded::link(profile, &file, limits)?;
         let empty = Value::Object(serde_json::Map::new());
         let config = if config.is_null() { &empty } else { config };
         schema::check(name, &loaded.description.config_schema, config)?;
@@ -129,9 +137,9 @@ impl<W: World> Loaded<W> {
     }
 
     /// Compiles, links and describes, so far as the cache does not know of it.
-    pub(crate) fn link(file: &PluginFile, limits: &Limits) -> Result<Loaded<W>> {
+    pub(crate) fn link(profile: Profile, file: &PluginFile, limits: &Limits) -> Result<Loaded<W>> {
         let PluginFile { source, outline, known, cache } = file;
-        let engine = engine(W::PROFILE, &source.name)?;
+        let engine = engine(profile, &source.name)?;
         let component = cache.component(&engine, source, limits)?;
         let unfit = |e: wasmtime::Error| {
             let (problem, remedy) = report::classify_linking(&e);
@@ -169,7 +177,7 @@ impl<W: World> Loaded<W> {
     /// A fresh instance, not configured.
     pub(crate) fn instantiate(&self, world: W) -> Result<(Session<W>, W::Exports)> {
         // Its clock may have stayed behind in the process that forked this one.
-        let engine = engine(W::PROFILE, &self.plugin)?;
+        let engine = engine(self.engine.profile, &self.plugin)?;
         let engine = if wasmtime::Engine::same(&engine.wasm, &self.engine.wasm) { &engine } else { &self.engine };
         let mut session = Session::new(engine, &self.plugin, &self.limits, world);
         let instance = session.call("instantiate", None, 0, |store| self.pre.instantiate(store))?;

@@ -1,30 +1,41 @@
 //! What does the trainer hold? The run file, the step loop, the state.
 
-mod config;
+mod plugin_config;
 mod packer_config;
+mod tokens_config;
+mod lengths;
+mod config;
+mod on_fault;
 mod plugins;
 mod packers;
+mod pacings;
 mod tokens;
 mod choice;
 mod hand;
-mod lengths;
 mod ends;
 mod beside;
+mod change;
+mod identity;
+mod state;
 mod run;
+mod warden;
+mod resume;
 mod planner;
 mod prefetch;
-mod state;
 
 use std::sync::Arc;
 
 pub use self::{
-    config::{BatchConfig, DatasetConfig, Layout, PacingConfig, PluginConfig, RunConfig},
+    change::{Change, Changed},
+    config::{BatchConfig, DatasetConfig, Layout, PacingConfig, RunConfig},
+    identity::Identity,
     lengths::{RandomLtdConfig, ReshapeConfig, TruncateConfig},
     packer_config::PackerConfig,
     planner::{Planned, Planner},
+    plugin_config::{OnFault, PluginConfig},
     run::Run,
-    state::{Identity, STATE_VERSION, SamplerState},
-    tokens::{Neighbours, TokensConfig},
+    state::{FellBack, STATE_VERSION, SamplerState},
+    tokens_config::{Neighbours, TokensConfig},
 };
 use self::{
     prefetch::{Prefetch, Worker},
@@ -62,6 +73,7 @@ pub struct Sampler {
     prefetch: Prefetch,
     given_out: Arc<Progress>,
     identity: Arc<Identity>,
+    changes: Arc<[Changed]>,
 }
 
 impl Sampler {
@@ -81,12 +93,21 @@ impl Sampler {
         Sampler::with(run, run.planner_at(state)?)
     }
 
+    /// As [`resume`](Sampler::resume), and lets the named differences between the saved run and this one through. The states from there on
+    /// [tell](SamplerState::changes) them. What is allowed and does not differ is no error.
+    ///
+    /// # Errors
+    /// As there; all other differences are refused.
+    pub fn resume_allowing(run: &Run, state: &SamplerState, allowed: &[Change]) -> Result<Sampler> {
+        Sampler::with(run, run.planner_allowing(state, allowed)?)
+    }
+
     fn with(run: &Run, planner: Planner) -> Result<Sampler> {
-        let SamplerState { progress, identity } = planner.state();
+        let SamplerState { progress, identity, changes, .. } = planner.state();
         tracing::info!(step = progress.step, prefetch = run.config.prefetch, "starting");
         let value_names = run.config.batch.values.iter().cloned().collect();
         let worker = Worker::new(planner, run.assembler()?, value_names);
-        Ok(Sampler { prefetch: Prefetch::start(worker, run.config.prefetch), given_out: progress, identity })
+        Ok(Sampler { prefetch: Prefetch::start(worker, run.config.prefetch), given_out: progress, identity, changes })
     }
 
     /// This rank's part of the next global batch; `None` when the run is over.
@@ -103,6 +124,6 @@ impl Sampler {
 
     /// State as of the last batch that [`next_batch`](Sampler::next_batch) returned.
     pub fn state(&self) -> SamplerState {
-        SamplerState { progress: self.given_out.clone(), identity: self.identity.clone() }
+        SamplerState { progress: self.given_out.clone(), identity: self.identity.clone(), changes: self.changes.clone(), origin: None }
     }
 }

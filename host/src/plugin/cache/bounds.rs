@@ -31,12 +31,12 @@ struct Size {
 /// Refuses a component over a bound.
 pub(super) fn check(plugin: &str, bytes: &[u8]) -> Result<()> {
     let size = measure(bytes).map_err(|e| {
-        let problem = format!("it is damaged at byte {} of {}: {}", e.offset(), bytes.len(), report::sentence(e.message()));
-        report::load(plugin, FaultKind::Load, problem, "copy or build it again")
+        let problem = format!("it cannot be compiled: {} at byte {} of {}", report::sentence(e.message()), e.offset(), bytes.len());
+        report::load(plugin, FaultKind::Load, problem, "build it again; if that does not help, tell the author of its compiler")
     })?;
     let Some((found, most, what)) = size.over(&MOST) else { return Ok(()) };
-    let problem = format!("it has {found} {what}, more than {most} are not compiled");
-    Err(report::load(plugin, FaultKind::Limit, problem, "build it of fewer and smaller parts; no key of the run file raises this"))
+    let problem = format!("it cannot be compiled: it has {found} {what}, the most is {most}");
+    Err(report::load(plugin, FaultKind::Load, problem, "build it of fewer and smaller parts"))
 }
 
 impl Size {
@@ -99,16 +99,16 @@ mod tests {
 
     #[test]
     fn what_takes_too_long_to_compile_is_refused_by_what_it_has_too_much_of() {
-        let ends = "; build it of fewer and smaller parts; no key of the run file raises this";
         let large = format!("(component (core module (func {})))", "nop ".repeat(MOST.body as usize));
         assert_eq!(
             refused(&large),
-            format!("plugin `p`, load: it has 4194306 bytes in one function, more than 4194304 are not compiled{ends}")
+            "plugin `p`, load: it cannot be compiled: it has 4194306 bytes in one function, the most is 4194304; build it of fewer and smaller \
+             parts"
         );
         let wide = format!("(component (core module (func (local {}) {})))", "i64 ".repeat(40_000), "nop ".repeat(40_000));
-        assert!(refused(&wide).contains("locals times bytes in one function, more than 1000000000 are not compiled"));
+        assert!(refused(&wide).contains("locals times bytes in one function, the most is 1000000000"));
         let many = format!("(component {})", "(core module)".repeat(MOST.modules as usize));
-        assert!(refused(&many).contains("it has 1001 modules, more than 1000"));
+        assert!(refused(&many).contains("it has 1001 modules, the most is 1000"));
     }
 
     #[test]

@@ -70,6 +70,7 @@ impl Cache {
         let seal = Seal { length: code.len() as u64, xxh3: xxh3_64(code), compared: None };
         entry::write(&path.with_extension("seal"), &seal)?;
         if let Some(folder) = path.parent() {
+            atomic::sweep_folder(folder);
             prune(folder, &path, now);
         }
         Ok(())

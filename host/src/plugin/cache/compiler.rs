@@ -13,7 +13,12 @@ use wasmtime::component::Component;
 use super::{Cache, bounds};
 use crate::{
     Error, FaultKind, Result,
-    plugin::{engine::Engine, limits::Limits, report, source::Source},
+    plugin::{
+        engine::Engine,
+        limits::{Limits, show_bytes, show_time},
+        report,
+        source::Source,
+    },
 };
 
 /// Stack of the compiler, which recurses as deep as the code nests.
@@ -47,7 +52,7 @@ pub(super) fn compile(cache: &Cache, engine: &Engine, source: &Source, name: &st
         Some(Ok(component)) => Ok(component.clone()),
         Some(Err((problem, remedy))) => Err(report::load(&source.name, FaultKind::Load, problem, remedy)),
         None => {
-            let problem = format!("compiling it takes longer than {} s", limits.compile_time.as_secs());
+            let problem = format!("compiling its {} takes longer than {}", show_bytes(source.size), show_time(limits.compile_time));
             Err(report::load(&source.name, FaultKind::Limit, problem, "raise `limits.compile-time`, or make it smaller"))
         }
     }

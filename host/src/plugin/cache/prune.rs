@@ -9,14 +9,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::DAY;
-
 /// How long an entry is kept without being used. Use is recorded once a day.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Bytes of all entries together, of which those go first that were not used for longest.
 const LARGEST: u64 = 2 << 30;
-/// Ends of names of ours; a temporary file is what a killed process left.
-const ENDS: [&str; 5] = ["cwasm", "seal", "described", "digest", "tmp"];
+/// Ends of names of ours.
+const ENDS: [&str; 4] = ["cwasm", "seal", "described", "digest"];
 
 /// Files that go together, because one is of no use without the other.
 #[derive(Default)]
@@ -25,7 +23,6 @@ struct Group {
     size: u64,
     /// When the last of them was used.
     used: Option<SystemTime>,
-    temporary: bool,
 }
 
 /// Removes entries that were not used for long, then those over the size, but not `just_written`. A file that is in use stays with who uses it.
@@ -39,7 +36,7 @@ fn prune_to(folder: &Path, just_written: &Path, now: SystemTime, largest: u64) {
     let mut total: u64 = groups.iter().map(|group| group.size).sum();
     for group in groups {
         let age = group.used.and_then(|used| now.duration_since(used).ok()).unwrap_or_default();
-        if age > KEPT || (group.temporary && age > DAY) || total > largest {
+        if age > KEPT || total > largest {
             for file in &group.files {
                 match fs::remove_file(file) {
                     Err(error) if error.kind() != ErrorKind::NotFound => tracing::debug!("cannot remove `{}`: {error}", file.display()),
@@ -62,7 +59,6 @@ fn groups(folder: &Path, just_written: &Path) -> BTreeMap<OsString, Group> {
         }
         let name = if matches!(end, "cwasm" | "seal") { path.file_stem().unwrap_or_default().to_owned() } else { entry.file_name() };
         let group = groups.entry(name).or_default();
-        group.temporary = end == "tmp";
         group.size = group.size.saturating_add(metadata.len());
         group.used = group.used.max(metadata.modified().ok());
         group.files.push(path);
@@ -75,6 +71,7 @@ mod tests {
     use std::fs::File;
 
     use super::*;
+    use crate::plugin::cache::DAY;
 
     fn put(folder: &Path, name: &str, size: usize, used: SystemTime) {
         fs::write(folder.join(name), vec![0; size]).unwrap();
@@ -98,10 +95,8 @@ mod tests {
             put(folder, name, 1, old);
         }
         put(folder, "used.seal", 1, now - DAY);
-        put(folder, ".killed.cwasm.abc.tmp", 1, now - DAY * 2);
-        put(folder, ".writing.cwasm.abc.tmp", 1, now - DAY / 2);
         prune(folder, &folder.join("mine.cwasm"), now);
-        assert_eq!(left(folder), [".writing.cwasm.abc.tmp", "mine.cwasm", "notes.txt", "used.cwasm", "used.seal"]);
+        assert_eq!(left(folder), ["mine.cwasm", "notes.txt", "used.cwasm", "used.seal"]);
     }
 
     #[test]
