@@ -38,3 +38,5 @@ mod licences;
 /// Files of others: what they write is read here, what is written here is read by them.
 mod formats;
 mod deepspeed;
+/// A policy in Python.
+mod python;
