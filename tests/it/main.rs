@@ -17,6 +17,8 @@ mod robustness;
 /// Killed at any moment, everything is whole and goes on.
 #[cfg(unix)]
 mod kill;
+/// Plugins that do wrong in every way: one clear error each, and the process goes on.
+mod hostile;
 /// Disks that are full or read-only.
 mod disk;
 /// From text to a dataset, whole or in several goes.

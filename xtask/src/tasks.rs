@@ -38,10 +38,11 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 }
 
 /// Tests and demo take the plugins and the command of this checkout, and leave the user's cache alone.
-pub(crate) fn places() -> [(&'static str, PathBuf); 3] {
+pub(crate) fn places() -> [(&'static str, PathBuf); 4] {
     let target = target();
     [
         ("CURRICLE_PLUGINS", target.join("plugins")),
+        ("CURRICLE_HOSTILE", target.join("hostile")),
         ("CURRICLE_CACHE", target.join("cache")),
         ("CURRICLE_BIN", target.join("debug").join("curricle")),
     ]
@@ -53,6 +54,12 @@ pub(crate) fn plugins() -> Result<()> {
     // Always the same selection: another one would have other features of dependencies, and build them again.
     run("building the workspace", "", &mut cargo(&["build", "--workspace", "--all-targets"]))?;
     run("building the plugins", "", curricle().args(["build", "plugins", "--out", "target/plugins"]))
+}
+
+/// Builds the plugins that do wrong on purpose, apart from those that somebody may want to use.
+fn hostile() -> Result<()> {
+    let folders = ["policy", "metric", "packer", "pacing"].map(|world| format!("tests/hostile/evil-{world}"));
+    run("building the hostile plugins", "", curricle().arg("build").args(folders).args(["--out", "target/hostile"]))
 }
 
 /// The command that was built.
@@ -69,6 +76,7 @@ pub(crate) fn demo(arguments: &[&str]) -> Result<()> {
 
 pub(crate) fn test(soak: bool, filter: Option<&str>) -> Result<()> {
     plugins()?;
+    hostile()?;
     let mut tally = Tally::default();
     // Apart from the guest builds: two targets and perhaps two compilers in one folder would build everything twice.
     let mut native = cargo(&["test", "--target-dir", "../target/native"]);
@@ -99,7 +107,7 @@ pub(crate) fn ci() -> Result<()> {
         run(&format!("formatting of {place}"), folder, &mut cargo(&["fmt", "--all", "--check"]))?;
     }
     run("lints of the workspace", "", &mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    let lints = ["clippy", "--all-targets", "--target-dir", "../target/native", "--", "-D", "warnings"];
+    let lints = ["clippy", "--workspace", "--all-targets", "--target-dir", "../target/native", "--", "-D", "warnings"];
     run("lints of the plugins", "plugins", &mut cargo(&lints))?;
     test(false, None)
 }
