@@ -112,7 +112,8 @@ pub(crate) fn deny() -> Result<()> {
     for workspace in ["", "plugins/", "fuzz/"] {
         let manifest = format!("{workspace}Cargo.toml");
         // Duplicates are for who wants to see them: `cargo deny check bans`.
-        let arguments = ["deny", "--manifest-path", &manifest, "--config", "deny.toml", "check", "-A", "duplicate", "--hide-inclusion-graph"];
+        let arguments =
+            ["deny", "--manifest-path", &manifest, "--config", "deny.toml", "check", "-A", "duplicate", "--hide-inclusion-graph"];
         run(&format!("dependencies of {manifest}"), "", &mut cargo(&arguments))?;
     }
     Ok(())

@@ -117,7 +117,8 @@ impl Folder {
     /// what cannot be removed.
     pub(super) fn clear(target: &Path, parts: &Parts<'_>) {
         let path = place_of(target);
-        let is_left = || names(&path).is_ok_and(|names| names.iter().all(|name| name == LOCK) || names.iter().any(|name| name == FINISHING));
+        let is_left =
+            || names(&path).is_ok_and(|names| names.iter().all(|name| name == LOCK) || names.iter().any(|name| name == FINISHING));
         if !is_left() {
             return;
         }

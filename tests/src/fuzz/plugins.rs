@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use curricle::{
     batch::Plan,
     columns::{Column, Columns},
-    plugin::{Context, Limits, MetricPlugin, PackerPlugin, PacingPlugin, PolicyPlugin, Samples, Step, inspect},
+    plugin::{Context, Limits, MetricPlugin, PacingPlugin, PackerPlugin, PolicyPlugin, Samples, Step, inspect},
     streams::Streams,
 };
 use serde_json::Value;
@@ -98,11 +98,13 @@ fn measure(plugin: &MetricPlugin) -> u32 {
 }
 
 fn decide(plugin: &PolicyPlugin) -> u32 {
-    let context = || COLUMNS.with(|columns| Context {
-        columns: columns.clone(),
-        streams: Streams::new(columns.clone(), 3),
-        pacings: Box::new(|name, step| (name == "p").then(|| Ok(step as f64))),
-    });
+    let context = || {
+        COLUMNS.with(|columns| Context {
+            columns: columns.clone(),
+            streams: Streams::new(columns.clone(), 3),
+            pacings: Box::new(|name, step| (name == "p").then(|| Ok(step as f64))),
+        })
+    };
     let Ok(mut policy) = plugin.start(context(), None) else { return 1 };
     let mut plan = Plan::new(8);
     let mut reached = 2;
