@@ -38,16 +38,31 @@ struct Body {
 #[derive(Arbitrary, Debug)]
 enum Statement {
     /// Calls an import.
-    Call { import: u8, arguments: [Value; 8] },
+    Call {
+        import: u8,
+        arguments: [Value; 8],
+    },
     /// Opens a stream of all samples, as a policy would.
     Open,
     /// Draws from it.
-    Draw { count: u8 },
-    Store { at: u16, value: Value },
+    Draw {
+        count: u8,
+    },
+    Store {
+        at: u16,
+        value: Value,
+    },
     /// Copies what the last import answered there.
-    Keep { at: u16 },
-    Repeat { times: u16, statements: Vec<Statement> },
-    Grow { pages: u16 },
+    Keep {
+        at: u16,
+    },
+    Repeat {
+        times: u16,
+        statements: Vec<Statement>,
+    },
+    Grow {
+        pages: u16,
+    },
     Trap,
     Forever,
     Again,
