@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// What to look at.
     #[arg(value_name = "PATH")]
     path: PathBuf,
-    /// Reads everything: every offset and every token.
+    /// Reads everything: every offset and every token, every column of the dataset, and compares checksums.
     #[arg(long)]
     check: bool,
     #[command(flatten)]
@@ -100,6 +100,10 @@ fn of_dataset(args: &Args) -> Result<Value> {
         let bar = terminal::progress(dataset.len(), "samples", "checking");
         dataset.verify(&|done| bar.set_position(done))?;
         bar.finish_and_clear();
+        for (name, path) in Column::list(&dataset.columns_dir())? {
+            let checked = Column::open(&path).and_then(|column| column.verify());
+            checked.with_context(|| format!("the dataset is whole, but not its column `{name}`"))?;
+        }
     }
     let columns: Vec<String> = Column::list(&dataset.columns_dir())?.into_iter().map(|(name, _)| name).collect();
     Ok(json!({

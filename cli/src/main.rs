@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 /// Feeds model trainers: datasets, columns, and batches planned by sandboxed plugins.
 ///
 /// Exit codes: 0 done; 2 wrong command line or run file; 3 data that is damaged, missing or does not fit; 4 a plugin failed; 5 the system
-/// refused (a file, a full disk); 130 interrupted; 1 anything else.
+/// refused (a file, a full disk); 6 a defect of this program; 130 interrupted; 1 anything else.
 #[derive(Debug, Parser)]
 #[command(name = "curricle", version, max_term_width = 110)]
 struct Cli {

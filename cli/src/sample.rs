@@ -1,14 +1,14 @@
 //! `curricle sample`: the batches of a run, as a program reads them.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io::{self, BufWriter, Read, Seek, SeekFrom, Write},
     ops::Range,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
-use curricle::{Run, Sampler, SamplerState, batch::Batch};
+use curricle::{Run, Sampler, SamplerState, atomic::Claim, batch::Batch};
 use serde_json::{Value, json};
 
 use crate::{run_options::RunOptions, terminal};
@@ -22,7 +22,8 @@ use crate::{run_options::RunOptions, terminal};
 #[command(after_help = "Examples:
   curricle sample curricle.toml --steps 0..3
   curricle sample curricle.toml --steps 1000..1010 --dp-rank 3 --dp-world-size 8
-  curricle sample curricle.toml --steps 0..100 --tokens --state state.json --save-every 10   # goes on after a kill")]
+  curricle sample curricle.toml --steps 0..100 --tokens --state state.json --save-every 10   # goes on after a kill
+  curricle sample curricle.toml --steps 100..200 --resume state.json --allow plugin-change,config-change")]
 pub(crate) struct Args {
     #[command(flatten)]
     run: RunOptions,
@@ -38,7 +39,7 @@ pub(crate) struct Args {
     /// Assembles the tokens too, on the prefetching thread.
     #[arg(long)]
     tokens: bool,
-    /// Saves the state here at the end, and goes on from it if it exists.
+    /// Saves the state here at the end, and goes on from it if it exists. Meanwhile `FILE.lock` keeps other processes from it.
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     state: Option<PathBuf>,
     /// Saves the state after every N steps too.
@@ -65,6 +66,12 @@ pub(crate) fn run(args: Args) -> Result<()> {
     if let Some(world) = args.dp_world_size {
         run = run.with_rank(args.dp_rank.unwrap_or(0), world)?;
     }
+    // Before the work, not after it.
+    if let Some(folder) = args.state.as_ref().and_then(|path| path.parent()).filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::metadata(folder).with_context(|| format!("cannot save a state in `{}`; make the folder first", folder.display()))?;
+    }
+    // Before the state is read, which another process may be about to replace.
+    let _claim = args.state.as_ref().map(Claim::of).transpose()?;
     let mut state = args.run.state()?;
     if let Some(path) = args.state.as_ref().filter(|path| path.exists()) {
         state = Some(SamplerState::load(path)?);
@@ -72,10 +79,6 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let first = state.as_ref().map_or(0, SamplerState::step);
     if first > args.steps.start && args.state.is_none() {
         bail!("the state stands at step {first}, past the first step asked for ({})", args.steps.start);
-    }
-    // Before the work, not after it.
-    if let Some(folder) = args.state.as_ref().and_then(|path| path.parent()).filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::metadata(folder).with_context(|| format!("cannot save a state in `{}`; make the folder first", folder.display()))?;
     }
     let mut out = Lines::open(args.out.as_deref(), args.state.is_some())?;
     if args.tokens {
@@ -132,6 +135,12 @@ impl Lines {
         let failed = || format!("cannot write to `{}`", path.display());
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(path).with_context(failed)?;
         if file.metadata().with_context(failed)?.is_file() {
+            // Lines of two runs in one file would be nobody's. The file is never replaced, so it can be its own lock.
+            if let Err(TryLockError::WouldBlock) = file.try_lock() {
+                let problem = format!("another process writes to `{}`", path.display());
+                let remedy = "wait until it is done, stop it, or name another file".to_owned();
+                return Err(curricle::Error::Config { place: "`--out`".to_owned(), problem, remedy }.into());
+            }
             let whole = end_of_last_line(&mut file).with_context(failed)?;
             let mut begins = [0];
             file.seek(SeekFrom::Start(whole)).with_context(failed)?;
@@ -189,7 +198,7 @@ fn end_of_last_line(file: &mut File) -> io::Result<u64> {
 
 fn print_plans(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut Lines) -> Result<()> {
     let mut planner = match state {
-        Some(state) => run.planner_at(state)?,
+        Some(state) => run.planner_allowing(state, &args.run.allowed())?,
         None => run.planner()?,
     };
     while planner.state().step() < args.steps.end && !terminal::interrupted() {
@@ -216,7 +225,7 @@ fn print_plans(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut L
 
 fn print_batches(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut Lines) -> Result<()> {
     let mut sampler = match state {
-        Some(state) => Sampler::resume(run, state)?,
+        Some(state) => Sampler::resume_allowing(run, state, &args.run.allowed())?,
         None => Sampler::start(run)?,
     };
     while sampler.state().step() < args.steps.end && !terminal::interrupted() {

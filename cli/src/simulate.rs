@@ -83,10 +83,21 @@ pub(crate) fn run(args: Args) -> Result<()> {
         let svg = chart::draw(&title, &history)?;
         curricle::atomic::write(path, svg.as_bytes())?;
     }
+    let state = planner.state();
     if args.json {
-        terminal::print_json(&history.to_json(seconds))?;
+        let mut summary = history.to_json(seconds);
+        if let Some(fell_back) = state.fell_back() {
+            summary["fell_back"] = serde_json::to_value(fell_back)?;
+        }
+        terminal::print_json(&summary)?;
     } else {
         history.print(seconds, &mut io::stdout().lock())?;
+        if let Some(fell_back) = state.fell_back() {
+            writeln!(io::stdout(), "\n{}", fell_back.in_words())?;
+        }
+        for (place, restarts) in state.restarts() {
+            writeln!(io::stdout(), "\n{place}: {restarts} restarts after faults")?;
+        }
     }
     for path in args.csv.iter().chain(&args.plot) {
         let size = fs::metadata(path).map(|m| m.len()).unwrap_or(0);

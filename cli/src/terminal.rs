@@ -86,6 +86,7 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
         Some("dataset" | "column" | "data" | "state" | "ranks") => 3,
         Some("io") => 5,
         Some("interrupted") => 130,
+        Some("internal") => 6,
         Some(code) if code.starts_with("plugin-") => 4,
         None if error.chain().any(|cause| cause.is::<io::Error>()) => 5,
         _ => 1,

@@ -1,8 +1,14 @@
 //! What can go wrong, as one type: what could not be done, to which named thing, what was found, and what to do.
 
-use std::{fmt, io, path::PathBuf, sync::Arc};
+use std::{
+    any::Any,
+    fmt, io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::Arc,
+};
 
-use crate::Fault;
+use crate::{Fault, escape};
 
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -14,7 +20,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused.
-    #[error("cannot {action} `{}`: {cause}{}", path.display(), advice(cause))]
+    #[error("cannot {action} `{}`: {cause}{}", escape::path(path), advice(cause))]
     Io {
         /// What was tried, as a verb: "open", "write".
         action: &'static str,
@@ -24,7 +30,7 @@ pub enum Error {
         cause: Arc<io::Error>,
     },
     /// A dataset's files are damaged, foreign, or do not fit how they are opened.
-    #[error("dataset `{}`: {problem}; {remedy}", path.display())]
+    #[error("dataset `{}`: {problem}; {remedy}", escape::path(path))]
     Dataset {
         /// The file that is at fault.
         path: PathBuf,
@@ -92,11 +98,19 @@ pub enum Error {
         /// How to go on.
         remedy: String,
     },
+    /// This library itself failed: a panic, caught so that the process with its training goes on.
+    #[error("internal error while {doing}: {problem}; this is a defect of Curricle: save what you have, and report it with this message")]
+    Internal {
+        /// What was going on: the call, plugin and step, or the work.
+        doing: String,
+        /// What the panic said.
+        problem: String,
+    },
 }
 
 impl Error {
-    /// A short word that stays the same across releases: `io`, `dataset`, `column`, `data`, `config`, `state`, `ranks`, `interrupted`, or
-    /// `plugin-` and the [kind](crate::FaultKind) of the fault.
+    /// A short word that stays the same across releases: `io`, `dataset`, `column`, `data`, `config`, `state`, `ranks`, `interrupted`,
+    /// `internal`, or `plugin-` and the [kind](crate::FaultKind) of the fault.
     pub fn code(&self) -> &'static str {
         match self {
             Error::Io { .. } => "io",
@@ -108,6 +122,7 @@ impl Error {
             Error::State { .. } => "state",
             Error::Ranks { .. } => "ranks",
             Error::Interrupted { .. } => "interrupted",
+            Error::Internal { .. } => "internal",
         }
     }
 
@@ -119,28 +134,48 @@ impl Error {
 
     /// A dataset error.
     pub(crate) fn dataset(path: impl Into<PathBuf>, problem: impl fmt::Display, remedy: impl fmt::Display) -> Error {
-        Error::Dataset { path: path.into(), problem: problem.to_string(), remedy: remedy.to_string() }
+        Error::Dataset { path: path.into(), problem: shown(problem), remedy: shown(remedy) }
     }
 
     /// A column error.
     pub(crate) fn column(column: impl fmt::Display, problem: impl fmt::Display, remedy: impl fmt::Display) -> Error {
-        Error::Column { column: column.to_string(), problem: problem.to_string(), remedy: remedy.to_string() }
+        Error::Column { column: shown(column), problem: shown(problem), remedy: shown(remedy) }
     }
 
     /// A request that the data cannot meet.
     pub(crate) fn data(problem: impl fmt::Display, remedy: impl fmt::Display) -> Error {
-        Error::Data { problem: problem.to_string(), remedy: remedy.to_string() }
+        Error::Data { problem: shown(problem), remedy: shown(remedy) }
     }
 
     /// A configuration error.
     pub(crate) fn config(place: impl fmt::Display, problem: impl fmt::Display, remedy: impl fmt::Display) -> Error {
-        Error::Config { place: place.to_string(), problem: problem.to_string(), remedy: remedy.to_string() }
+        Error::Config { place: shown(place), problem: shown(problem), remedy: shown(remedy) }
     }
 
     /// A state error.
     pub(crate) fn state(place: impl fmt::Display, problem: impl fmt::Display, remedy: impl fmt::Display) -> Error {
-        Error::State { place: place.to_string(), problem: problem.to_string(), remedy: remedy.to_string() }
+        Error::State { place: shown(place), problem: shown(problem), remedy: shown(remedy) }
     }
+
+    /// What is left of a panic.
+    pub(crate) fn internal(doing: impl fmt::Display, panic: &(dyn Any + Send)) -> Error {
+        let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let problem = escape::escape(text.unwrap_or("a panic that says nothing"), MAX_PANIC);
+        Error::Internal { doing: shown(doing), problem }
+    }
+
+    /// Does some work; a panic in it becomes [`Error::Internal`], named by `doing`. What the work had in hand is not to be used again.
+    pub(crate) fn guard<R>(doing: impl FnOnce() -> String, work: impl FnOnce() -> Result<R>) -> Result<R> {
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Error::internal(doing(), &*panic)))
+    }
+}
+
+/// Bytes of a panic's words that are kept.
+const MAX_PANIC: usize = 1000;
+
+/// Part of a message, in which there may be names of files, keys and columns that others chose.
+fn shown(part: impl fmt::Display) -> String {
+    escape::message(part.to_string())
 }
 
 /// What to do about the failures of a file system that people meet most.
@@ -152,5 +187,29 @@ fn advice(cause: &io::Error) -> &'static str {
         io::ErrorKind::NotFound => "; check the path",
         io::ErrorKind::FileTooLarge => "; raise the limit on file size or write elsewhere",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_others_chose_move_no_cursor() {
+        let error = Error::config("run.toml:1:1", "unknown key `\x1b[2J`", "leave it out");
+        assert_eq!(error.to_string(), "run.toml:1:1: unknown key `\\u{1b}[2J`; leave it out");
+        let error = Error::io("open", "a\nb\x07")(io::ErrorKind::NotFound.into());
+        assert_eq!(error.to_string(), "cannot open `a\\nb\\u{7}`: entity not found; check the path");
+    }
+
+    #[test]
+    fn a_panic_is_an_error_with_its_words() {
+        let error = Error::guard(|| "counting".to_owned(), || -> Result<()> { panic!("step {}", 3) }).unwrap_err();
+        assert_eq!(error.code(), "internal");
+        assert_eq!(
+            error.to_string(),
+            "internal error while counting: step 3; this is a defect of Curricle: save what you have, and report it with this message"
+        );
+        assert_eq!(Error::guard(String::new, || Ok(5)).unwrap(), 5);
     }
 }

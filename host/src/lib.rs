@@ -39,11 +39,13 @@
 #[cfg(target_endian = "big")]
 compile_error!("tokens are little-endian on disk and are handed out as they lie there");
 
+mod escape;
 mod error;
 mod fault;
 mod hex;
 mod cpu;
 pub mod atomic;
+mod claim;
 mod cache_dir;
 pub mod dataset;
 pub mod columns;
@@ -61,7 +63,8 @@ pub use crate::{
     fault::{Fault, FaultKind},
     hex::hex,
     sampler::{
-        BatchConfig, DatasetConfig, Identity, Layout, Neighbours, PacingConfig, PackerConfig, Planned, Planner, PluginConfig,
-        RandomLtdConfig, RankDigest, ReshapeConfig, Run, RunConfig, STATE_VERSION, Sampler, SamplerState, TokensConfig, TruncateConfig,
+        BatchConfig, Change, Changed, DatasetConfig, FellBack, Identity, Layout, Neighbours, OnFault, PacingConfig, PackerConfig, Planned,
+        Planner, PluginConfig, RandomLtdConfig, RankDigest, ReshapeConfig, Run, RunConfig, STATE_VERSION, Sampler, SamplerState,
+        TokensConfig, TruncateConfig,
     },
 };

@@ -14,6 +14,9 @@ mod lengths;
 mod messages;
 /// What is no file, no line, no memory: nothing hangs, panics or is lost.
 mod robustness;
+/// Killed at any moment, everything is whole and goes on.
+#[cfg(unix)]
+mod kill;
 /// Disks that are full or read-only.
 mod disk;
 /// From text to a dataset, whole or in several goes.

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 
 use curricle::{Error, Result, atomic};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::{bad_option, reader::Position};
 
@@ -17,6 +18,34 @@ pub(super) struct Job {
     pub(super) options: BTreeMap<String, String>,
     /// Digest of the list of files.
     pub(super) sources: String,
+}
+
+impl Job {
+    /// Digest of all of it.
+    fn digest(&self) -> String {
+        let mut hasher = Sha256::new();
+        for text in self.options.iter().flat_map(|(key, value)| [key, value]).chain([&self.sources]) {
+            hasher.update((text.len() as u64).to_le_bytes());
+            hasher.update(text);
+        }
+        curricle::hex(&hasher.finalize())
+    }
+}
+
+/// What a finished dataset says of its import, so that the same command finds its work done.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Facts {
+    /// Digest of the job.
+    job: String,
+    text_bytes: u64,
+    empty: u64,
+}
+
+impl Facts {
+    /// Whether they are of this job.
+    pub(super) fn are_of(&self, job: &Job) -> bool {
+        self.job == job.digest()
+    }
 }
 
 /// How far an import is.
@@ -55,6 +84,17 @@ impl Journal {
             categories: Vec::new(),
             finished: false,
         }
+    }
+
+    /// The journal of an import that was finished, as `dataset.json` tells it.
+    pub(super) fn of_finished(job: &Job, (documents, tokens): (u64, u64), facts: &Facts, categories: Vec<(String, u64)>) -> Journal {
+        let Facts { text_bytes, empty, .. } = *facts;
+        Journal { documents, tokens, text_bytes, empty, categories, finished: true, ..Journal::new(job) }
+    }
+
+    /// What `dataset.json` says of the import.
+    pub(super) fn facts(&self) -> Facts {
+        Facts { job: self.job.digest(), text_bytes: self.text_bytes, empty: self.empty }
     }
 
     /// Reads a journal, if there is one.

@@ -52,7 +52,7 @@ const LISTED: usize = 20;
 /// DIR becomes a folder with `tokens.bin` and `tokens.idx` (as Megatron-LM and DeepSpeed before 0.13.3 write them; tokens as narrow as the
 /// vocabulary allows: `uint8` up to 256, `uint16` up to 65 536, else `int32`),
 /// `dataset.json` and, unless the domain is `none`, `columns/domain.arrow`. The work is done in `DIR.partial`: after a kill or Ctrl-C the
-/// same command goes on from there, and the result is the same to the byte.
+/// same command goes on from there, and the result is the same to the byte. Where it has done all of it, it says so and changes nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   curricle import src --out corpus --include rs,md,toml --domain extension     # a byte a token
@@ -115,8 +115,12 @@ struct Import {
 pub(crate) fn run(args: Args) -> Result<()> {
     let started = Instant::now();
     let import = plan(&args)?;
+    let mut made = true;
     let journal = match Output::open(&args.out, &import.job, import.tokenizer.token_type(), args.save_every, args.force)? {
-        Opened::Finished(journal) => journal,
+        Opened::Finished(journal) => {
+            made = false;
+            journal
+        }
         Opened::Output(mut output) => {
             if output.kept() > 0 {
                 tracing::info!(documents = output.kept(), "going on with an earlier import");
@@ -132,7 +136,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
             output.finish(args.dialect, manifest(&args, &import)).map_err(|error| with_advice(error, &args.out, kept))?
         }
     };
-    report(&args, &import, &journal, started.elapsed().as_secs_f64())
+    report(&args, &import, &journal, made, started.elapsed().as_secs_f64())
 }
 
 fn plan(args: &Args) -> Result<Import> {
@@ -244,7 +248,8 @@ fn manifest(args: &Args, import: &Import) -> serde_json::Map<String, serde_json:
     facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-fn report(args: &Args, import: &Import, journal: &Journal, seconds: f64) -> Result<()> {
+/// Tells what there is, and whether it was made or found.
+fn report(args: &Args, import: &Import, journal: &Journal, made: bool, seconds: f64) -> Result<()> {
     let token_type: TokenType = import.tokenizer.token_type();
     let passed = &import.sources.passed;
     let mut categories = journal.categories.clone();
@@ -253,6 +258,7 @@ fn report(args: &Args, import: &Import, journal: &Journal, seconds: f64) -> Resu
         let categories: serde_json::Map<_, _> = categories.into_iter().map(|(name, n)| (name, json!(n))).collect();
         return terminal::print_json(&json!({
             "out": args.out.to_string_lossy(),
+            "made": made,
             "files": import.sources.files.len(),
             "documents": journal.documents,
             "tokens": journal.tokens,
@@ -272,14 +278,18 @@ fn report(args: &Args, import: &Import, journal: &Journal, seconds: f64) -> Resu
         }))
         .context("cannot print the summary");
     }
-    terminal::say(format_args!(
-        "imported {} documents as {} tokens (vocabulary {}, {}) into `{}` in {seconds:.1} s",
+    let content = format!(
+        "{} documents as {} tokens (vocabulary {}, {})",
         journal.documents,
         journal.tokens,
         import.tokenizer.vocab_size(),
-        token_type.name(),
-        args.out.display()
-    ))?;
+        token_type.name()
+    );
+    let out = args.out.display();
+    match made {
+        true => terminal::say(format_args!("imported {content} into `{out}` in {seconds:.1} s"))?,
+        false => terminal::say(format_args!("`{out}` is complete: this command has imported {content} into it"))?,
+    }
     if !categories.is_empty() {
         categories.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         let listed: Vec<String> = categories.iter().take(LISTED).map(|(name, n)| format!("{name} {n}")).collect();

@@ -15,14 +15,15 @@ use std::{
 
 use curricle::{
     Error, Result, atomic,
-    columns::{Provenance, write_categories},
+    columns::{Column, Provenance, write_categories},
     dataset::{Dataset, Dialect, TokenType, write_index},
 };
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
     bad_option, bad_source,
-    journal::{Job, Journal},
+    journal::{Facts, Job, Journal},
     partial_of,
     prepare::Prepared,
 };
@@ -39,7 +40,7 @@ const OURS: [&str; 6] = ["lock", "journal.json", "lengths", "codes", "dataset", 
 pub(super) enum Opened {
     /// Documents are missing, or the end of the work.
     Output(Box<Output>),
-    /// Nothing: an earlier go was stopped when all was done but tidying up.
+    /// Nothing: an earlier go did all of it.
     Finished(Journal),
 }
 
@@ -67,6 +68,10 @@ impl Output {
     /// Begins a dataset, or goes on with one.
     pub(super) fn open(out: &Path, job: &Job, token_type: TokenType, save_every: u64, force: bool) -> Result<Opened> {
         let partial = partial_of(out);
+        if !force && let Some(journal) = finished(out, job) {
+            clear(&partial, job);
+            return Ok(Opened::Finished(journal));
+        }
         check_out(out, &partial, job, force)?;
         fs::create_dir_all(&partial).map_err(Error::io("create", &partial))?;
         check_ours(&partial)?;
@@ -217,6 +222,7 @@ impl Output {
             ("documents".to_owned(), json!(self.journal.documents)),
             ("tokens".to_owned(), json!(self.journal.tokens)),
             ("token_type".to_owned(), json!(self.token_type.name())),
+            ("import".to_owned(), json!(self.journal.facts())),
         ]);
         manifest.extend(facts.clone());
         let path = dataset.join("dataset.json");
@@ -279,6 +285,45 @@ impl Output {
     }
 }
 
+/// What the dataset at `out` says of the import that made it.
+#[derive(Deserialize)]
+struct Manifest {
+    documents: u64,
+    tokens: u64,
+    import: Facts,
+}
+
+/// The journal of the import that made the dataset at `out`, if it was this one and the dataset is as it left it.
+fn finished(out: &Path, job: &Job) -> Option<Journal> {
+    let Manifest { documents, tokens, import } = serde_json::from_str(&atomic::read_text(&out.join("dataset.json")).ok()?).ok()?;
+    if !import.are_of(job) {
+        return None;
+    }
+    let dataset = Dataset::open(out).ok().filter(|dataset| (dataset.len(), dataset.n_tokens()) == (documents, tokens))?;
+    let domain = dataset.columns_dir().join("domain.arrow");
+    let categories = match domain.exists() {
+        true => Column::open(domain).ok()?.categories().unwrap_or_default().to_vec(),
+        false => Vec::new(),
+    };
+    Some(Journal::of_finished(job, (documents, tokens), &import, categories))
+}
+
+/// Removes what a kill at the very end of an import left beside its dataset. A folder in which another import is, at work or stopped, stays.
+fn clear(partial: &Path, job: &Job) {
+    let is_over = || {
+        let names = names_in(partial).unwrap_or_default();
+        let journal = Journal::load(&partial.join("journal.json")).ok().flatten();
+        let is_done = journal.is_some_and(|journal| journal.finished && journal.job == *job && !partial.join("dataset").exists());
+        names.iter().all(is_ours) && (is_done || names.iter().all(|name| name == "lock"))
+    };
+    if !partial.is_dir() || !is_over() {
+        return;
+    }
+    if let Err(error) = lock(partial).and_then(|_lock| if is_over() { discard(partial) } else { Ok(()) }) {
+        tracing::debug!("what a killed import left stays: {error}");
+    }
+}
+
 /// Refuses to write over what is there, except for datasets and if that is wished.
 fn check_out(out: &Path, partial: &Path, job: &Job, force: bool) -> Result<()> {
     if out.file_name().is_none() {
@@ -322,7 +367,7 @@ fn lock(partial: &Path) -> Result<File> {
 
 /// A folder of that name that somebody else made is left alone.
 fn check_ours(partial: &Path) -> Result<()> {
-    match names_in(partial)?.into_iter().find(|name| !is_ours(name, &OURS)) {
+    match names_in(partial)?.into_iter().find(|name| !is_ours(name)) {
         Some(name) => {
             let problem = format!("`{}` is no folder of an import: it holds `{}`", partial.display(), name.display());
             Err(bad_option("--out", problem, "name another folder, or move that one away"))
@@ -331,8 +376,8 @@ fn check_ours(partial: &Path) -> Result<()> {
     }
 }
 
-fn is_ours(name: &OsString, ours: &[&str]) -> bool {
-    ours.iter().any(|own| name == own) || is_temporary(name)
+fn is_ours(name: &OsString) -> bool {
+    OURS.iter().any(|own| name == own) || is_temporary(name)
 }
 
 /// What a killed import was writing with [`atomic`].

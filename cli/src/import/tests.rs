@@ -295,8 +295,32 @@ fn an_import_stopped_before_it_was_tidied_up_is_finished() {
     let Opened::Finished(journal) = open(&f.path("out"), &job(&[]), false).unwrap() else { panic!("unfinished") };
     assert_eq!(journal.documents, 3);
     assert!(!f.path("out.partial").exists());
-    let message = f.told(open(&f.path("out"), &job(&[]), false).err().unwrap());
+    let kept = (journal.documents, journal.text_bytes, journal.empty);
+    // Whatever of the work a kill left beside it, or nothing, the same import is done, and another is refused.
+    for left in [&[][..], &["out.partial/"], &["out.partial/lock"]] {
+        left.iter().for_each(|name| match name.strip_suffix('/') {
+            Some(folder) => fs::create_dir(f.path(folder)).unwrap(),
+            None => drop(f.write(name, "")),
+        });
+        let Opened::Finished(journal) = open(&f.path("out"), &job(&[]), false).unwrap() else { panic!("unfinished") };
+        assert_eq!((journal.documents, journal.text_bytes, journal.empty), kept);
+        assert!(!f.path("out.partial").exists());
+    }
+    let message = f.told(open(&f.path("out"), &job(&[("--domain", "x")]), false).err().unwrap());
     assert_eq!(message, "`--out`: `out` exists; name another folder, or replace it with `--force`");
+    // Of an import that was made over it and stopped, nothing is taken.
+    let mut again = match open(&f.path("out"), &job(&[("--domain", "x")]), true).unwrap() {
+        Opened::Output(output) => output,
+        Opened::Finished(_) => panic!("finished"),
+    };
+    push(&mut again, 2);
+    again.save().unwrap();
+    drop(again);
+    assert!(matches!(open(&f.path("out"), &job(&[]), false).unwrap(), Opened::Finished(_)));
+    assert!(f.path("out.partial/journal.json").exists());
+    // A dataset that is not as the import left it is no finished work.
+    f.write("out/tokens.bin", "x");
+    assert!(open(&f.path("out"), &job(&[]), false).is_err());
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! From text to tokens, little-endian, as narrow as the vocabulary allows.
 
 use std::{
-    fs,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
 };
 
-use curricle::{Error, Result, dataset::TokenType};
+use curricle::{Result, atomic, dataset::TokenType};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -123,12 +122,12 @@ impl Tokenizer {
 
 fn open_file(path: &Path) -> Result<(Vocabulary, u64)> {
     let path = if path.is_dir() { path.join("tokenizer.json") } else { path.to_owned() };
-    let bytes = fs::read(&path).map_err(Error::io("open tokenizer", &path))?;
+    let text = atomic::read_text(&path)?;
     let wrong = |words: String| {
         let problem = format!("`{}` is no tokenizer that can be used ({words})", path.display());
         bad_option("--tokenizer", problem, "give `bytes` or a `tokenizer.json` of Hugging Face")
     };
-    let read = panic::catch_unwind(AssertUnwindSafe(|| tokenizers::Tokenizer::from_bytes(&bytes)));
+    let read = panic::catch_unwind(AssertUnwindSafe(|| tokenizers::Tokenizer::from_bytes(&text)));
     let mut tokenizer = read.map_err(|_| wrong("reading it panicked".to_owned()))?.map_err(|e| wrong(e.to_string()))?;
     tokenizer.with_padding(None);
     tokenizer.with_truncation(None).map_err(|e| wrong(e.to_string()))?;
@@ -138,6 +137,6 @@ fn open_file(path: &Path) -> Result<(Vocabulary, u64)> {
     if size > i32::MAX as u64 {
         return Err(wrong(format!("its highest token is {highest}")));
     }
-    let sha256 = hex(&Sha256::digest(&bytes));
+    let sha256 = hex(&Sha256::digest(&text));
     Ok((Vocabulary::File { path, tokenizer: Box::new(tokenizer), sha256 }, size))
 }

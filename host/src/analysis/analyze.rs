@@ -45,6 +45,7 @@ pub(super) fn analyze_in(blocks: &Blocks<'_>, plugin: &MetricPlugin, target: &Pa
     if !options.force
         && let Some(outcome) = goal.existing()?
     {
+        Folder::clear(target, &Parts::of(&goal));
         return Ok(Report { outcome, made: false, continued: false, threads: 0, tokens: 0, elapsed: started.elapsed() });
     }
     goal.make_folder()?;
@@ -65,11 +66,13 @@ pub(super) fn analyze_in(blocks: &Blocks<'_>, plugin: &MetricPlugin, target: &Pa
         (None, before) => Saved { merged: before.unwrap_or_default(), ..Saved::default() },
     };
     tracing::info!(target = %target.display(), plugin = plugin.description().name, continued, "analyzing");
-    let mut keeper = Keeper::new(&mut folder, options.part);
-    let done = match options.part {
+    let mut keeper = Keeper::new(&mut folder, options.part, goal.is_missing(options));
+    let work_through = || match options.part {
         Some(part) => one_round(&work, part, &parts, plugin, metric, saved, &mut keeper),
         None => all_rounds(&work, plugin, metric, saved, &mut keeper),
     };
+    // A panic on one of the threads comes out here.
+    let done = Error::guard(|| format!("analyzing for `{}`", target.display()), work_through);
     match done {
         Ok((outcome, threads)) => {
             folder.remove()?;
@@ -106,9 +109,11 @@ fn all_rounds(
     }
     let totals = team.totals()?;
     if !goal.needs.values {
+        journal.finishing()?;
         return Ok((Outcome::Totals(goal.write_totals(totals)?), threads));
     }
     let values = work.measure(&mut team, &merged, saved, journal)?;
+    journal.finishing()?;
     let column = team.disband(|| {
         let mut writer = writer(goal, values.value_type())?;
         copy(values, &mut writer)?;

@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::Path};
 
-use super::Outcome;
+use super::{Options, Outcome};
 use crate::{
     Error, Result,
     columns::{Column, PluginRef, Provenance, Totals},
@@ -66,6 +66,11 @@ impl<'a> Goal<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether what will be made is not there yet, even if it is to be made in any case.
+    pub(super) fn is_missing(&self, options: &Options<'_>) -> bool {
+        !options.force || !matches!(self.existing(), Ok(Some(_)))
     }
 
     /// Writes totals alone; a column that an earlier version of the metric made goes.

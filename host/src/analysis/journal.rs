@@ -7,9 +7,11 @@
 //! | `values` | the values so far, little-endian, nothing else |
 //! | `merged-P` | the result of pass P |
 //! | `resting-N` | nodes of the tree of the pass under way, end to end |
+//! | `finishing` | what comes next is the result, and with it nothing here is of use; `parts` in it: nor are the parts |
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
     io,
     ops::Range,
     path::{Path, PathBuf},
@@ -19,15 +21,22 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     part::Part,
+    parts::Parts,
     place::{Place, cover},
 };
 use crate::{
     Error, Result, atomic,
+    claim::{Lock, try_lock},
     columns::{Provenance, ValueType},
 };
 
 /// Version of the journal; others start over.
 const VERSION: u32 = 2;
+
+const LOCK: &str = "lock";
+const FINISHING: &str = "finishing";
+/// What `finishing` holds if the result is one of parts.
+const OF_PARTS: &[u8] = b"parts";
 
 /// The folder.
 #[derive(Debug)]
@@ -90,21 +99,44 @@ impl Folder {
     /// # Errors
     /// [`Error::Io`] if it cannot be made; [`Error::Column`] if another process works in it.
     pub(super) fn open(target: &Path, name: &str) -> Result<Folder> {
-        let mut path = target.as_os_str().to_owned();
-        path.push(".partial");
-        let path = PathBuf::from(path);
+        let path = place_of(target);
         fs::create_dir_all(&path).map_err(Error::io("create", &path))?;
-        let lock = path.join("lock");
+        let lock = path.join(LOCK);
         let lock_file = OpenOptions::new().write(true).create(true).truncate(false).open(&lock).map_err(Error::io("open", &lock))?;
-        match lock_file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::column(name, "another process is making it", "wait until it is done, or give this one another place"));
-            }
-            // Some file systems of clusters cannot lock. Two processes at once are then up to the user.
-            Err(TryLockError::Error(error)) => tracing::debug!("`{}` cannot be locked: {error}", lock.display()),
+        // Some file systems of clusters cannot lock. Two processes at once are then up to the user.
+        if try_lock(&lock_file) == Lock::Theirs {
+            return Err(Error::column(name, "another process is making it", "wait until it is done, or give this one another place"));
         }
+        // Of a result that was never written, or is to be made once more.
+        remove(&path.join(FINISHING))?;
         Ok(Folder { path, _lock: lock_file, merged_kept: 0, serial: 0, has_journal: false })
+    }
+
+    /// Removes what a kill between the last rename and the end left: the folder for `target`, and then perhaps also `parts`. Who asks has seen
+    /// that the result is there. A folder that another process works in, or with work in it that was not about to be done, stays, and so does
+    /// what cannot be removed.
+    pub(super) fn clear(target: &Path, parts: &Parts<'_>) {
+        let path = place_of(target);
+        let is_left =
+            || names(&path).is_ok_and(|names| names.iter().all(|name| name == LOCK) || names.iter().any(|name| name == FINISHING));
+        if !is_left() {
+            return;
+        }
+        let Ok(lock) = OpenOptions::new().write(true).create(true).truncate(false).open(path.join(LOCK)) else { return };
+        if try_lock(&lock) == Lock::Theirs || !is_left() {
+            return;
+        }
+        let of_parts = fs::read(path.join(FINISHING)).is_ok_and(|text| text == OF_PARTS);
+        let folder = Folder { path, _lock: lock, merged_kept: 0, serial: 0, has_journal: false };
+        let cleared = if of_parts { parts.remove() } else { Ok(()) };
+        if let Err(error) = cleared.and_then(|()| folder.remove()) {
+            tracing::debug!("what a killed analysis left stays: {error}");
+        }
+    }
+
+    /// Notes that what comes next is the result, made of parts or not.
+    pub(super) fn finishing(&self, of_parts: bool) -> Result<()> {
+        atomic::write(self.path.join(FINISHING), if of_parts { OF_PARTS } else { b"" })
     }
 
     /// Where the values go.
@@ -221,9 +253,39 @@ impl Folder {
         self.path.join("journal.json").exists()
     }
 
-    /// Removes the folder.
+    /// Removes the folder, what says that it is of no use last: a kill leaves no more than [`clear`](Folder::clear) knows.
     pub(super) fn remove(self) -> Result<()> {
-        fs::remove_dir_all(&self.path).map_err(Error::io("remove", &self.path))
+        let found = names(&self.path).map_err(Error::io("read the folder", &self.path))?;
+        let (last, first): (Vec<_>, Vec<_>) = found.into_iter().partition(|name| name == LOCK || name == FINISHING);
+        first.iter().try_for_each(|name| remove(&self.path.join(name)))?;
+        if !last.is_empty() {
+            remove(&self.path.join(FINISHING))?;
+            remove(&self.path.join(LOCK))?;
+        }
+        match fs::remove_dir(&self.path) {
+            // Somebody else has begun here meanwhile.
+            Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound) => Ok(()),
+            removed => removed.map_err(Error::io("remove", &self.path)),
+        }
+    }
+}
+
+/// Where what is to be at `target` is made.
+fn place_of(target: &Path) -> PathBuf {
+    let mut path = target.as_os_str().to_owned();
+    path.push(".partial");
+    path.into()
+}
+
+fn names(folder: &Path) -> io::Result<Vec<OsString>> {
+    fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
+}
+
+/// Removes a file that may be missing.
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
     }
 }
 

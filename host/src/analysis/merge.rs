@@ -35,6 +35,7 @@ pub(super) fn merge_in(blocks: &Blocks<'_>, plugin: &MetricPlugin, target: &Path
     if !options.force
         && let Some(outcome) = goal.existing()?
     {
+        Folder::clear(target, &Parts::of(&goal));
         return Ok(report(outcome, false));
     }
     let parts = Parts::of(&goal);
@@ -43,17 +44,18 @@ pub(super) fn merge_in(blocks: &Blocks<'_>, plugin: &MetricPlugin, target: &Path
     }
     // Nobody else may make the column meanwhile.
     let folder = Folder::open(target, &goal.name)?;
-    let merging = Merging { goal: &goal, blocks, parts: &parts, options };
+    let merging = Merging { goal: &goal, blocks, parts: &parts, options, folder: &folder, is_missing: goal.is_missing(options) };
     let done = merging.run(metric);
     let is_whole = matches!(done, Ok((Outcome::Column(_) | Outcome::Totals(_), _)));
+    // What says that the parts are of no use goes after them.
+    if is_whole {
+        parts.remove()?;
+    }
     // An analysis of the whole that was interrupted may be in there.
     if is_whole || !folder.has_work() {
         folder.remove()?;
     }
     let (outcome, made) = done?;
-    if is_whole {
-        parts.remove()?;
-    }
     Ok(report(outcome, made))
 }
 
@@ -62,6 +64,9 @@ struct Merging<'a> {
     blocks: &'a Blocks<'a>,
     parts: &'a Parts<'a>,
     options: &'a Options<'a>,
+    folder: &'a Folder,
+    /// Whether there is no such result yet.
+    is_missing: bool,
 }
 
 impl Merging<'_> {
@@ -79,15 +84,22 @@ impl Merging<'_> {
         let round = merged.len() as u32;
         if round == goal.needs.passes {
             let totals = totals(&mut metric, &merged)?;
+            self.finishing()?;
             return Ok((Outcome::Column(self.column(files, totals)?), true));
         }
         let result = self.tree(&mut metric, round, files)?;
         if round + 1 == goal.needs.passes && !goal.needs.values {
             merged.push(result);
+            self.finishing()?;
             return Ok((Outcome::Totals(goal.write_totals(totals(&mut metric, &merged)?)?), true));
         }
         parts.write_merged(&merged, &result)?;
         Ok((pass(merged.len() + 1), true))
+    }
+
+    /// Notes that what comes next is the result. Of one that is only made once more, nobody could tell later whether it was put in place.
+    fn finishing(&self) -> Result<()> {
+        if self.is_missing { self.folder.finishing(true) } else { Ok(()) }
     }
 
     /// The result of a pass.

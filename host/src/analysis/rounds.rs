@@ -228,13 +228,20 @@ impl Work<'_> {
 pub(super) struct Keeper<'a> {
     folder: &'a mut Folder,
     part: Option<super::Part>,
+    /// Whether there is no such result yet.
+    is_missing: bool,
     last: Instant,
     pause: Duration,
 }
 
 impl Keeper<'_> {
-    pub(super) fn new(folder: &mut Folder, part: Option<super::Part>) -> Keeper<'_> {
-        Keeper { folder, part, last: Instant::now(), pause: JOURNAL }
+    pub(super) fn new(folder: &mut Folder, part: Option<super::Part>, is_missing: bool) -> Keeper<'_> {
+        Keeper { folder, part, is_missing, last: Instant::now(), pause: JOURNAL }
+    }
+
+    /// Notes that what comes next is the result. Of one that is only made once more, nobody could tell later whether it was put in place.
+    pub(super) fn finishing(&self) -> Result<()> {
+        if self.is_missing { self.folder.finishing(false) } else { Ok(()) }
     }
 
     fn is_due(&self) -> bool {

@@ -9,6 +9,7 @@ use std::{
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
+    checksum::Checksum,
     format::{COLUMN, ORDER, VALUE},
     mapped::{Ids, Numbers, with_numbers},
     provenance::Provenance,
@@ -43,6 +44,7 @@ struct Inner {
     min: f64,
     max: f64,
     categories: Option<Categories>,
+    checksum: Option<Checksum>,
     provenance: Provenance,
 }
 
@@ -82,8 +84,10 @@ impl Column {
         };
         let (min, max) = categories.as_ref().map_or((min, max), |c| (0.0, (c.list.len() - 1) as f64));
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let checksum = reader.take_checksum();
         let provenance = reader.provenance;
-        Ok(Column { inner: Arc::new(Inner { name, path: path.to_owned(), numbers, ids, len, min, max, categories, provenance }) })
+        let inner = Inner { name, path: path.to_owned(), numbers, ids, len, min, max, categories, checksum, provenance };
+        Ok(Column { inner: Arc::new(inner) })
     }
 
     /// Names and files of the columns in a folder, in the order of the names' bytes; none if there is no such folder.
@@ -266,11 +270,16 @@ impl Column {
     }
 
     /// Reads everything and checks what [`open`](Column::open) takes on trust: that no value is NaN, that codes have names, and that the
-    /// order is complete and ascending. Takes seconds per 10^8 samples.
+    /// order is complete and ascending; and first, that the bytes are those that were written, where the file has a checksum. Takes seconds per
+    /// 10^8 samples.
     ///
     /// # Errors
-    /// [`Error::Column`] with the first place of the order that is wrong.
+    /// [`Error::Column`] with the first place of the order that is wrong, or that the bytes are.
     pub fn verify(&self) -> Result<()> {
+        if self.inner.checksum.as_ref().is_some_and(|checksum| !checksum.holds()) {
+            let problem = "its bytes are not those that were written";
+            return Err(Error::column(self.name(), problem, "make it again with `curricle analyze`"));
+        }
         let last_key = self.categories().map_or(u64::MAX, |list| list.len() as u64 - 1);
         with_numbers!(&self.inner.numbers, numbers => {
             let mut last = None;

@@ -21,7 +21,11 @@
 //! * `curricle.version`: `1`. A reader MUST refuse a version that it does not know.
 //! * `curricle.provenance`: JSON of [`Provenance`](super::Provenance); its `samples` is the number of rows.
 //!
-//! The footer of a column of categories has metadata `curricle.counts`: a JSON array with the number of samples of each code. It stands
+//! The footer has metadata `curricle.xxh3`: the hash, 128 bits of XXH3 in hexadecimal, of all bytes before the end of the stream, followed by
+//! what the footer says: the provenance, the counts if there are some, and a line `name type` for each field. Files without it are read; whoever
+//! reads a file whole compares it.
+//!
+//! The footer of a column of categories also has metadata `curricle.counts`: a JSON array with the number of samples of each code. It stands
 //! there, and not in the schema, because it is known only when all values are written. The smallest and the largest value are those of the
 //! first and the last sample of `order`, so opening a column reads no more than a few pages, whatever its length.
 //!
@@ -45,6 +49,7 @@ pub(super) const FORMAT_KEY: &str = "curricle.format";
 pub(super) const VERSION_KEY: &str = "curricle.version";
 pub(super) const PROVENANCE_KEY: &str = "curricle.provenance";
 pub(super) const COUNTS_KEY: &str = "curricle.counts";
+pub(super) const CHECKSUM_KEY: &str = "curricle.xxh3";
 pub(super) const COLUMN: &str = "column";
 pub(super) const TOTALS: &str = "totals";
 pub(super) const VERSION: &str = "1";
@@ -60,6 +65,19 @@ const ALIGNMENT: u64 = 64;
 const CONTINUATION: [u8; 4] = [0xff; 4];
 /// Provenance and names of categories stand before the values, in messages whose sizes have 31 bits; this leaves room for the rest.
 pub(super) const MAX_TEXT: usize = 1 << 30;
+
+/// What of a footer goes into the checksum, which it cannot hold as a whole.
+pub(super) fn said_in_footer<'a>(
+    provenance: &str,
+    counts: Option<&str>,
+    fields: impl Iterator<Item = (&'a str, ValueType, bool)>,
+) -> String {
+    let mut said = format!("{provenance}\n{}\n", counts.unwrap_or_default());
+    for (name, value_type, coded) in fields {
+        said.push_str(&format!("{name} {}\n", if coded { "category".to_owned() } else { value_type.to_string() }));
+    }
+    said
+}
 
 /// A field without nulls.
 #[derive(Clone, Copy, Debug)]
@@ -139,6 +157,12 @@ impl Head<'_> {
         let body = bytes.len() as u64;
         starts.iter_mut().for_each(|start| *start += body);
         Layout { bytes, starts, end: body + end, dictionary, batch }
+    }
+
+    /// What the footer will say, for the checksum.
+    pub(super) fn said_in_footer(&self, counts: Option<&str>) -> String {
+        let provenance = self.metadata.iter().find(|(key, _)| *key == PROVENANCE_KEY).map_or("", |(_, text)| text.as_str());
+        said_in_footer(provenance, counts, self.fields.iter().map(|field| (field.name, field.value_type, field.coded)))
     }
 
     /// What stands after the body: end of stream, footer, magic.

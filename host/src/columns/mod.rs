@@ -7,6 +7,7 @@
 mod value;
 mod provenance;
 mod format;
+mod checksum;
 mod mapped;
 mod reader;
 mod column;

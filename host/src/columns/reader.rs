@@ -6,7 +6,8 @@ use arrow_ipc as ipc;
 use memmap2::Mmap;
 
 use super::{
-    format::{COUNTS_KEY, FORMAT_KEY, MAGIC, PROVENANCE_KEY, VERSION, VERSION_KEY},
+    checksum::Checksum,
+    format::{CHECKSUM_KEY, COUNTS_KEY, FORMAT_KEY, MAGIC, PROVENANCE_KEY, VERSION, VERSION_KEY, said_in_footer},
     mapped::{Ids, Mapped, Numbers, map},
     provenance::Provenance,
     value::{Number, ValueType},
@@ -25,6 +26,7 @@ pub(super) struct Reader {
     fields: Vec<FieldAt>,
     names: Option<Vec<String>>,
     counts: Option<Vec<u64>>,
+    checksum: Option<Checksum>,
     pub(super) provenance: Provenance,
 }
 
@@ -79,11 +81,12 @@ impl Reader {
                 return Err(Problem::new(problem, "update curricle, or make the column again"));
             }
         }
-        let provenance = metadata(PROVENANCE_KEY).ok_or_else(|| damaged(format!("it has no `{PROVENANCE_KEY}`")))?;
-        let provenance = serde_json::from_str(provenance).map_err(|e| damaged(format!("its `{PROVENANCE_KEY}` cannot be read ({e})")))?;
-        let counts = footer.custom_metadata().and_then(|pairs| pairs.iter().find(|p| p.key() == Some(COUNTS_KEY)).and_then(|p| p.value()));
+        let said = metadata(PROVENANCE_KEY).ok_or_else(|| damaged(format!("it has no `{PROVENANCE_KEY}`")))?;
+        let provenance = serde_json::from_str(said).map_err(|e| damaged(format!("its `{PROVENANCE_KEY}` cannot be read ({e})")))?;
+        let in_footer = |key: &str| footer.custom_metadata()?.iter().find(|pair| pair.key() == Some(key))?.value();
+        let counted = in_footer(COUNTS_KEY);
         let counts =
-            counts.map(serde_json::from_str).transpose().map_err(|e| damaged(format!("its `{COUNTS_KEY}` cannot be read ({e})")))?;
+            counted.map(serde_json::from_str).transpose().map_err(|e| damaged(format!("its `{COUNTS_KEY}` cannot be read ({e})")))?;
 
         let batches = footer.recordBatches().filter(|b| b.len() == 1);
         let block = batches.map(|b| *b.get(0)).ok_or_else(|| damaged("expected exactly one record batch"))?;
@@ -94,7 +97,13 @@ impl Reader {
             true => Some(read_dictionary(bytes, &footer)?),
             false => None,
         };
-        Ok(Reader { name: String::new(), map: map.clone(), rows, fields, names, counts, provenance })
+        let checksum = in_footer(CHECKSUM_KEY).map(|expected| Checksum {
+            map: map.clone(),
+            end: body.0 + body.1,
+            footer: said_in_footer(said, counted, fields.iter().map(|field| (field.name.as_str(), field.value_type, field.coded))),
+            expected: expected.to_owned(),
+        });
+        Ok(Reader { name: String::new(), map: map.clone(), rows, fields, names, counts, checksum, provenance })
     }
 
     /// Number of rows.
@@ -105,6 +114,11 @@ impl Reader {
     /// Names by code and number of samples of each, for a field of categories.
     pub(super) fn take_categories(&mut self) -> Option<(Vec<String>, Vec<u64>)> {
         self.names.take().map(|names| (names, self.counts.take().unwrap_or_default()))
+    }
+
+    /// What the bytes should hash to; none of a file that does not say.
+    pub(super) fn take_checksum(&mut self) -> Option<Checksum> {
+        self.checksum.take()
     }
 
     /// The values of a field.

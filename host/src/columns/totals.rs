@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    checksum::checksum,
     format::{self, Field, TOTAL, TOTALS},
     mapped::Numbers,
     provenance::Provenance,
@@ -44,7 +45,11 @@ impl Totals {
     /// [`Error::Io`] if the file cannot be opened or mapped, [`Error::Column`] if it holds no totals, is of another version or damaged.
     pub fn open(path: impl AsRef<Path>) -> Result<Totals> {
         let path = path.as_ref();
-        let reader = Reader::open(path, TOTALS)?;
+        let mut reader = Reader::open(path, TOTALS)?;
+        // They are read whole, so comparing costs next to nothing.
+        if reader.take_checksum().is_some_and(|checksum| !checksum.holds()) {
+            return Err(reader.error("its bytes are not those that were written"));
+        }
         let values = match reader.numbers(TOTAL)? {
             Numbers::F64(totals) => totals.to_vec(),
             _ => return Err(reader.error(format!("field `{TOTAL}` is not f64"))),
@@ -120,6 +125,7 @@ pub(super) fn write(path: &Path, totals: &[f64], provenance: &Provenance) -> Res
     let mut bytes = layout.bytes.clone();
     f64::put(totals, &mut bytes);
     bytes.resize(layout.end as usize, 0);
-    bytes.extend(head.tail(&layout, &[]));
+    let checksum = checksum(&bytes, &head.said_in_footer(None));
+    bytes.extend(head.tail(&layout, &[(format::CHECKSUM_KEY, checksum)]));
     atomic::write(path, &bytes)
 }

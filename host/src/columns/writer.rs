@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    checksum::Hashing,
     column::Column,
     format::{self, Field, Layout},
     mapped::{Mapped, map},
@@ -84,7 +85,7 @@ impl ColumnWriter {
     pub fn finish(self) -> Result<Column> {
         let ColumnWriter { file, totals } = self;
         let beside = Totals::beside(&file.path);
-        let sorted = file.sort(&[])?;
+        let sorted = file.sort(None)?;
         // A kill between the two leaves a column beside totals of another making, which are refused when they are asked for.
         match totals.filter(|totals| !totals.is_empty()) {
             Some(totals) => {
@@ -137,7 +138,7 @@ pub fn write_categories(
     }
     let counts = serde_json::Value::from(counts).to_string();
     let beside = Totals::beside(&file.path);
-    let column = file.sort(&[(format::COUNTS_KEY, counts)])?.commit()?;
+    let column = file.sort(Some(counts))?.commit()?;
     remove(&beside)?;
     Ok(column)
 }
@@ -162,7 +163,7 @@ fn check_names(path: &Path, names: &[String]) -> Result<()> {
 #[derive(Debug)]
 struct ValueFile {
     path: PathBuf,
-    file: BufWriter<AtomicFile>,
+    file: BufWriter<Hashing<AtomicFile>>,
     field: Field,
     names: Option<Vec<String>>,
     provenance: Provenance,
@@ -180,7 +181,7 @@ impl ValueFile {
         let names = names.map(<[String]>::to_vec);
         let fields = [field, order_field(provenance.samples)];
         let layout = format::head(format::COLUMN, &fields, provenance.samples, names.as_deref(), &provenance, &path)?.layout();
-        let mut file = BufWriter::with_capacity(BUFFER, AtomicFile::create(&path)?);
+        let mut file = BufWriter::with_capacity(BUFFER, Hashing::new(AtomicFile::create(&path)?));
         file.write_all(&layout.bytes).map_err(Error::io("write", &path))?;
         Ok(ValueFile { path, file, field, names, provenance, layout, written: 0, scratch: Vec::new() })
     }
@@ -204,8 +205,8 @@ impl ValueFile {
         Ok(())
     }
 
-    /// Writes everything after the values, so that only its place is missing.
-    fn sort(mut self, metadata: &[(&'static str, String)]) -> Result<SortedFile> {
+    /// Writes everything after the values, so that only its place is missing; `counts` are those of categories.
+    fn sort(mut self, counts: Option<String>) -> Result<SortedFile> {
         if self.written != self.provenance.samples {
             let problem = format!("{} values were given, it was created for {}", self.written, self.provenance.samples);
             return Err(self.error(problem, "give one value per sample"));
@@ -215,7 +216,7 @@ impl ValueFile {
         let values_end = values_at + self.written * self.field.value_type.width() as u64;
         pad(&mut self.file, values_end, order_at).and_then(|()| self.file.flush()).map_err(write)?;
 
-        let map = map(self.file.get_ref().file()).map_err(Error::io("map", &self.path))?;
+        let map = map(self.file.get_ref().inner.file()).map_err(Error::io("map", &self.path))?;
         let order = order_field(self.written);
         let (file, scratch) = (&mut self.file, &mut self.scratch);
         let mut sink = |ids: &[u64]| {
@@ -237,10 +238,13 @@ impl ValueFile {
         let order_end = order_at + self.written * order.value_type.width() as u64;
         let fields = [self.field, order];
         let head = format::head(format::COLUMN, &fields, self.written, self.names.as_deref(), &self.provenance, &self.path)?;
-        let tail = head.tail(&self.layout, metadata);
-        pad(&mut self.file, order_end, self.layout.end).and_then(|()| self.file.write_all(&tail)).map_err(write)?;
+        pad(&mut self.file, order_end, self.layout.end).and_then(|()| self.file.flush()).map_err(write)?;
+        let checksum = self.file.get_ref().checksum(&head.said_in_footer(counts.as_deref()));
+        let metadata: Vec<_> =
+            counts.map(|counts| (format::COUNTS_KEY, counts)).into_iter().chain([(format::CHECKSUM_KEY, checksum)]).collect();
+        self.file.write_all(&head.tail(&self.layout, &metadata)).map_err(write)?;
         let file = self.file.into_inner().map_err(|e| write(e.into_error()))?;
-        Ok(SortedFile { path: self.path, file, provenance: self.provenance })
+        Ok(SortedFile { path: self.path, file: file.inner, provenance: self.provenance })
     }
 
     fn error(&self, problem: impl std::fmt::Display, remedy: &str) -> Error {

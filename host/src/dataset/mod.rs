@@ -18,6 +18,7 @@ mod flat;
 mod arrow;
 mod unpack;
 mod fingerprint;
+mod seal;
 mod source;
 mod open;
 mod verify;
@@ -102,6 +103,8 @@ pub struct Dataset(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
+    /// Of tokens that lie in the cache, what they were when they were put there.
+    sealed: Option<seal::Sealed>,
     columns_dir: PathBuf,
     format: Format,
     source: Source,
@@ -283,7 +286,7 @@ impl Dataset {
 
     /// Reads everything, on all threads: whether all items lie in order and inside of the file, and all tokens within the vocabulary (or
     /// at least are not negative, where its size is not known). `progress` is called now and then, on the calling thread, with the number
-    /// of samples done.
+    /// of samples done. Of a file that was unpacked into the cache, the copy is compared with its checksum first.
     ///
     /// # Errors
     /// [`Error::Dataset`] that names the first item or sample at fault.

@@ -16,6 +16,7 @@ use super::{
     indexed::{MMAP_MAGIC, TNTIDX_MAGIC, prefix_of, with_suffix},
     mmap::Mapped,
     npy,
+    seal::Sealed,
     source::Source,
     unpack::unpack,
     view::n_sequences,
@@ -47,7 +48,8 @@ pub(super) fn open(path: &Path, options: &Options, cache: Option<&Path>) -> Resu
     let place = find(path, options)?;
     let mut hasher = Hasher::new();
     hasher.text(place.format.name());
-    let source = open_source(&place, options, cache, &mut hasher)?;
+    let mut sealed = None;
+    let source = open_source(&place, options, cache, &mut hasher, &mut sealed)?;
     let token_type = source.token_type();
     if let Some(wanted) = options.token_type.filter(|wanted| *wanted != token_type) {
         let problem = format_args!("its tokens are of type `{token_type}`, and not `{wanted}` as the options say");
@@ -67,6 +69,7 @@ pub(super) fn open(path: &Path, options: &Options, cache: Option<&Path>) -> Resu
     }
     Ok(Dataset(std::sync::Arc::new(Inner {
         path: path.to_owned(),
+        sealed,
         columns_dir: place.columns_dir,
         format: place.format,
         source,
@@ -105,7 +108,8 @@ fn count(path: &Path, source: &Source, view: View) -> Result<u64> {
     }
 }
 
-fn open_source(place: &Place, options: &Options, cache: Option<&Path>, hasher: &mut Hasher) -> Result<Source> {
+/// Opens the tokens; of those that had to be unpacked into the cache also what they were when they were put there.
+fn open_source(place: &Place, options: &Options, cache: Option<&Path>, hasher: &mut Hasher, sealed: &mut Option<Sealed>) -> Result<Source> {
     let path = &place.path;
     let column = options.column.as_deref();
     if let (Some(column), Format::Indexed | Format::Npy | Format::Raw) = (column, place.format) {
@@ -159,6 +163,7 @@ fn open_source(place: &Place, options: &Options, cache: Option<&Path>, hasher: &
             };
             hasher.file(&mapped);
             hasher.text(&unpacked.column);
+            *sealed = Some(unpacked.sealed);
             tokens_of(IndexedFile::open_as(&unpacked.prefix, ElementType::Int(unpacked.token_type))?)
         }
     }

@@ -15,11 +15,15 @@ use super::{
     Format, TokenType,
     arrow::{self, Column, Rows},
     fingerprint::Hasher,
-    indexed::{ElementType, IndexedFile, Magic, with_suffix},
+    indexed::{ElementType, IndexedFile, Magic},
     mmap::Mapped,
+    seal::Sealed,
     writer::IndexedWriter,
 };
-use crate::{Error, Result, atomic};
+use crate::{
+    Error, Result,
+    atomic::{self, AtomicFolder},
+};
 
 /// Rows of a Parquet file decoded at a time: documents may be long.
 const ROWS: usize = 256;
@@ -29,6 +33,7 @@ const ROWS: usize = 256;
 pub(crate) struct Unpacked {
     /// Prefix of the `.bin`/`.idx` pair in the cache.
     pub(crate) prefix: PathBuf,
+    pub(super) sealed: Sealed,
     pub(crate) token_type: TokenType,
     /// The column that it holds.
     pub(crate) column: String,
@@ -48,41 +53,44 @@ pub(crate) fn unpack(file: &Mapped, format: Format, column: Option<&str>, cache:
         hasher.file(file);
         let all = cache.join("unpacked");
         let place = all.join(hasher.finish().to_string());
-        let unpacked = Unpacked { prefix: place.join("tokens"), token_type: column.token_type, column: column.name.clone() };
-        // A cache is anybody's to damage: what cannot be opened is made again.
-        let whole = is_there(&unpacked.prefix) && IndexedFile::open_as(&unpacked.prefix, ElementType::Int(column.token_type)).is_ok();
-        if !whole {
-            if place.exists() {
-                fs::remove_dir_all(&place).map_err(Error::io("replace", &place))?;
+        let (prefix, token_type) = (place.join("tokens"), column.token_type);
+        let open = || -> Result<Unpacked, String> {
+            let sealed = Sealed::open(&prefix)?;
+            IndexedFile::open_as(&prefix, ElementType::Int(token_type)).map_err(|e| e.to_string())?;
+            Ok(Unpacked { prefix: prefix.clone(), sealed, token_type, column: column.name.clone() })
+        };
+        // A cache is anybody's to damage: what is not what was written is made again.
+        if place.exists() {
+            match open() {
+                Ok(unpacked) => return Ok(unpacked),
+                Err(problem) => tracing::warn!("unpacking `{}` again, the copy in the cache is damaged: {problem}", path.display()),
             }
-            fs::create_dir_all(&all).map_err(Error::io("create", &all))?;
-            let folder = tempfile::Builder::new().prefix(".unpacking.").tempdir_in(&all).map_err(Error::io("create a folder in", &all))?;
-            let mut writer = IndexedWriter::create(folder.path().join("tokens"), column.token_type, Magic::MMap)?;
-            source.project(&column)?;
-            source.each(&mut |row, batch| push_rows(path, &column, row, batch, &mut writer))?;
-            writer.finish()?;
-            publish(folder, &place, &unpacked.prefix)?;
+            fs::remove_dir_all(&place).map_err(Error::io("replace", &place))?;
         }
-        Ok(unpacked)
+        fs::create_dir_all(&all).map_err(Error::io("create", &all))?;
+        atomic::sweep_folder(&all);
+        let folder = AtomicFolder::create(&all, "unpacking", true)?;
+        let unfinished = folder.path().join("tokens");
+        let mut writer = IndexedWriter::create(&unfinished, token_type, Magic::MMap)?;
+        source.project(&column)?;
+        source.each(&mut |row, batch| push_rows(path, &column, row, batch, &mut writer))?;
+        writer.finish()?;
+        Sealed::write(&unfinished)?;
+        publish(folder, &place)?;
+        open().map_err(|problem| {
+            Error::dataset(&place, format_args!("this copy in the cache is damaged as soon as it is made: {problem}"), "check the disk")
+        })
     }))
     .unwrap_or_else(|_| {
         Err(Error::dataset(path, "it is damaged in a way that its decoder did not survive", "copy or write the file again"))
     })
 }
 
-fn is_there(prefix: &Path) -> bool {
-    with_suffix(prefix, "bin").is_file() && with_suffix(prefix, "idx").is_file()
-}
-
 /// Gives a finished folder its name. Another process may have been faster, and then its folder, which holds the same, is used.
-fn publish(folder: tempfile::TempDir, place: &Path, prefix: &Path) -> Result<()> {
-    match fs::rename(folder.path(), place) {
-        Ok(()) => {
-            // What was renamed away must not be looked for when the value is dropped.
-            let _ = folder.keep();
-            atomic::sync_folder(place.parent().unwrap_or(place))
-        }
-        Err(_) if is_there(prefix) => Ok(()),
+fn publish(folder: AtomicFolder, place: &Path) -> Result<()> {
+    match folder.publish(place) {
+        Ok(()) => atomic::sync_folder(place.parent().unwrap_or(place)),
+        Err(_) if place.is_dir() => Ok(()),
         Err(error) => Err(Error::io("put in place", place)(error)),
     }
 }

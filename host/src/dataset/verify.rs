@@ -12,6 +12,7 @@ const TOKENS: u64 = 1 << 26;
 const PIECE: u64 = 1 << 20;
 
 pub(super) fn verify(dataset: &Inner, progress: &dyn Fn(u64)) -> Result<()> {
+    dataset.sealed.as_ref().map_or(Ok(()), |sealed| sealed.verify())?;
     match dataset.view {
         View::Documents => in_blocks(dataset.len, DOCUMENTS, 1, progress, |ids| {
             first_error(ids, |id| {

@@ -5,11 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tempfile::TempDir;
-
 use super::{Files, INDEX_TO_METRIC, INDEX_TO_SAMPLE, MERGED, METRIC_VALUE, SAMPLE_TO_METRIC, Steps, Watch, check_name, elements::put};
 use crate::{
-    Error, Result, atomic,
+    Error, Result,
+    atomic::{self, AtomicFolder},
     columns::{Column, ColumnKind, ColumnWriter, Totals, ValueType, Values},
     dataset::{Dialect, IndexedFile, IndexedWriter, TokenType, with_suffix},
 };
@@ -77,7 +76,7 @@ pub fn export_totals(totals: &Totals, out: &Path, options: &ExportOptions<'_>) -
     }
     let whole = WholeTotals::of(totals.name(), totals.values(), options.cut)?;
     fs::create_dir_all(out).map_err(Error::io("create", out))?;
-    let work = work_folder(out, name)?;
+    let work = AtomicFolder::create(out, name, false)?;
     let files = Files { folder: work.path(), metric: name };
     whole.write(files)?;
     publish(files, &target)?;
@@ -101,11 +100,11 @@ pub(super) fn export_items(column: &Column, out: &Path, options: &ExportOptions<
     let mut steps = Steps { watch: options.watch, doing: "exporting", done: 0, total: column.len().saturating_mul(passes) };
 
     // Values that are equal only when cut have to be sorted once more, which is what writing a column does.
-    let scratch = if cut { Some(work_folder(out, name)?) } else { None };
+    let scratch = if cut { Some(AtomicFolder::create(out, name, false)?) } else { None };
     let cut = scratch.as_ref().map(|scratch| cut_column(column, scratch.path(), &mut steps)).transpose()?;
     let column = cut.as_ref().unwrap_or(column);
 
-    let work = work_folder(out, name)?;
+    let work = AtomicFolder::create(out, name, false)?;
     let files = Files { folder: work.path(), metric: name };
     let at = |place| column.sample_at(place).and_then(|id| column.whole(id));
     let (min, max) = (at(0)?, at(column.len() - 1)?);
@@ -287,18 +286,6 @@ fn cut_column(column: &Column, folder: &Path, steps: &mut Steps<'_>) -> Result<C
         ids.iter().try_for_each(|_| steps.step())?;
     }
     writer.finish()
-}
-
-/// A folder to work in, beside what it will become, gone when dropped.
-fn work_folder(out: &Path, name: &str) -> Result<TempDir> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        // Of what is asked for the system grants what the user grants to any folder.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o777));
-    }
-    builder.prefix(&format!(".{name}.")).suffix(".tmp").tempdir_in(out).map_err(Error::io("create a folder in", out))
 }
 
 /// Gives the files their place: the whole folder at once where there is none, else one after another, of which no reader takes an old one

@@ -16,7 +16,12 @@ use std::{
 use wasmtime::component::Component;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{engine::Engine, limits::Limits, report, source::Source};
+use super::{
+    engine::Engine,
+    limits::{Limits, show_bytes, show_time},
+    report,
+    source::Source,
+};
 use crate::{Error, FaultKind, Result, atomic, cache_dir::cache_dir, hex};
 
 /// Stack of the compiler, which recurses as deep as the code nests.
@@ -77,6 +82,7 @@ fn open(engine: &Engine, path: &Path) -> Option<Component> {
 fn keep(path: &Path, code: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent() {
         make_private(folder).map_err(Error::io("create", folder))?;
+        atomic::sweep_folder(folder);
     }
     atomic::write(path, code)
 }
@@ -102,7 +108,8 @@ fn compile(engine: &Engine, source: &Source, limits: &Limits) -> Result<Vec<u8>>
             Err(report::load(&source.name, FaultKind::Load, problem, remedy))
         }
         Err(RecvTimeoutError::Timeout) => {
-            let problem = format!("compiling it takes longer than {} s", limits.compile_time.as_secs());
+            let problem =
+                format!("compiling its {} takes longer than {}", show_bytes(source.bytes.len() as u64), show_time(limits.compile_time));
             Err(report::load(&source.name, FaultKind::Limit, problem, "raise `limits.compile-time`, or make it smaller"))
         }
         Err(RecvTimeoutError::Disconnected) => {

@@ -1,6 +1,10 @@
 //! One call into a plugin: armed, made, and judged.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Instant,
+};
 
 use wasmtime::Store;
 
@@ -8,14 +12,16 @@ use super::{
     bindings::types,
     engine::{Engine, Profile, ticks},
     limits::Limits,
-    log::{Log, escape},
+    log::Log,
     meter::{Meter, Refused},
-    report,
+    report::{self, Called},
 };
-use crate::{Error, Fault, FaultKind, Result};
+use crate::{Error, Fault, FaultKind, Result, escape::escape};
 
 /// Bytes of a refusal that are kept.
 const MAX_REFUSAL: usize = 4096;
+/// Bytes of texts and lists that the host copies from a guest in one unit of fuel.
+const COPIED: u64 = 8;
 
 /// What the host keeps beside an instance: `world` is what its imports work on.
 #[derive(Debug)]
@@ -65,10 +71,17 @@ impl<W> Guest<W> {
                 Ok(())
             }
             None => {
-                let problem = format!("it asked the host for more work than its fuel of {} allows", self.limits.fuel);
+                let fuel = self.limits.fuel;
+                let done = fuel.saturating_sub(self.work);
+                let problem = format!("the host did work of {done} units for it and is asked for {work} more, its fuel is {fuel}");
                 self.stop(FaultKind::Limit, problem, "ask once for many samples and keep the answers, or raise `limits.fuel`")
             }
         }
+    }
+
+    /// Counts as work what the guest handed over, which was copied before anybody could refuse it.
+    pub(crate) fn charge_bytes(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        self.charge(bytes as u64 / COPIED)
     }
 
     #[cold]
@@ -96,13 +109,14 @@ impl<W: Send + 'static> Session<W> {
         let guest = Guest {
             world,
             log: Log::new(plugin.clone(), limits),
-            meter: Meter::new(limits.memory),
+            meter: Meter::new(limits),
             breach: None,
             work: 0,
             limits: limits.clone(),
         };
         let mut store = Store::new(&engine.wasm, guest);
         store.limiter(|guest| &mut guest.meter);
+        store.set_max_component_handles(limits.handles as usize);
         Session { store, plugin: plugin.clone(), limits: limits.clone(), profile: engine.profile, fuel_used: 0, ended: None }
     }
 
@@ -126,7 +140,7 @@ impl<W: Send + 'static> Session<W> {
     /// Makes one call. `asked` is the number of bytes that the guest may hand over at once because the host asked for them.
     ///
     /// # Errors
-    /// [`Error::Plugin`], after which every further call is refused.
+    /// [`Error::Plugin`], and [`Error::Internal`] if the host panics in an import; after which every further call is refused.
     pub(crate) fn call<R>(
         &mut self,
         name: &'static str,
@@ -139,20 +153,29 @@ impl<W: Send + 'static> Session<W> {
             let remedy = "make another instance from the last saved state".to_owned();
             return Err(self.fault(name, step, FaultKind::Trap, problem, remedy, true));
         }
+        let start = Instant::now();
         if let Err(error) = self.arm(asked) {
-            return Err(self.end(name, step, &error));
+            return Err(self.end(Called { name, asked, time: start.elapsed() }, step, &error));
         }
         let _span = tracing::trace_span!("call", plugin = &*self.plugin, call = name, step).entered();
         let guest = self.store.data_mut();
         guest.log.begin(name, step);
         guest.work = self.limits.fuel;
-        let outcome = call(&mut self.store);
+        // A panic of the host in an import comes through here, past the guest's frames.
+        let outcome = match catch_unwind(AssertUnwindSafe(|| call(&mut self.store))) {
+            Ok(outcome) => outcome,
+            Err(panic) => {
+                self.ended = Some(name);
+                let step = step.map(|step| format!(", step {step}")).unwrap_or_default();
+                return Err(Error::internal(format_args!("plugin `{}`, {name}{step}", self.plugin), &*panic));
+            }
+        };
         if self.profile == Profile::Decide {
             self.fuel_used = self.store.get_fuel().map_or(0, |left| self.limits.fuel.saturating_sub(left));
         }
         self.store.data().log.end();
         tracing::trace!(fuel = self.fuel_used, failed = outcome.is_err(), "called");
-        outcome.map_err(|error| self.end(name, step, &error))
+        outcome.map_err(|error| self.end(Called { name, asked, time: start.elapsed() }, step, &error))
     }
 
     /// Makes one call that may be refused.
@@ -209,8 +232,8 @@ impl<W: Send + 'static> Session<W> {
     }
 
     #[cold]
-    fn end(&mut self, name: &'static str, step: Option<u64>, error: &wasmtime::Error) -> Error {
-        self.ended = Some(name);
+    fn end(&mut self, called: Called, step: Option<u64>, error: &wasmtime::Error) -> Error {
+        self.ended = Some(called.name);
         let guest = self.store.data_mut();
         let mut deterministic = true;
         let (kind, problem, remedy) = match (guest.breach.take(), guest.meter.take_refused()) {
@@ -222,10 +245,10 @@ impl<W: Send + 'static> Session<W> {
             }
             (None, None) => {
                 deterministic = report::is_deterministic(error);
-                report::classify(error, &self.limits)
+                report::classify(error, &called, &self.limits)
             }
         };
-        self.fault(name, step, kind, problem, remedy, deterministic)
+        self.fault(called.name, step, kind, problem, remedy, deterministic)
     }
 
     fn fault(

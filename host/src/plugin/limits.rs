@@ -30,6 +30,11 @@ pub struct Limits {
     pub answer: u64,
     /// Bytes of a saved state.
     pub state: u64,
+    /// Core instances of the component, and as many memories and as many tables: each costs the host memory of its own. A Rust component has
+    /// about 4, a Python one about 20.
+    pub parts: u32,
+    /// Handles to resources that are open at once.
+    pub handles: u32,
     /// Log lines that are kept per call.
     pub log_lines: u32,
     /// Bytes of a log line that are kept.
@@ -47,6 +52,8 @@ impl Limits {
             compile_time: Duration::from_secs(60),
             answer: 16 << 20,
             state: 1 << 20,
+            parts: 100,
+            handles: 1000,
             log_lines: 64,
             log_bytes: 1024,
         }
@@ -61,6 +68,8 @@ impl Limits {
             deadline: Duration::from_secs(300),
             file_size: 64 << 20,
             compile_time: Duration::from_secs(300),
+            parts: 1000,
+            handles: 100_000,
             ..Limits::compiled()
         }
     }
@@ -84,6 +93,8 @@ struct Choice {
     compile_time: Option<Time>,
     answer: Option<Bytes>,
     state: Option<Bytes>,
+    parts: Option<u32>,
+    handles: Option<u32>,
     log_lines: Option<u32>,
     log_bytes: Option<u32>,
 }
@@ -112,6 +123,8 @@ impl From<Choice> for Limits {
             compile_time: time(choice.compile_time, preset.compile_time),
             answer: bytes(choice.answer, preset.answer),
             state: bytes(choice.state, preset.state),
+            parts: choice.parts.unwrap_or(preset.parts),
+            handles: choice.handles.unwrap_or(preset.handles),
             log_lines: choice.log_lines.unwrap_or(preset.log_lines),
             log_bytes: choice.log_bytes.unwrap_or(preset.log_bytes),
         }
@@ -176,6 +189,14 @@ pub(crate) fn show_bytes(bytes: u64) -> String {
         }
     }
     format!("{bytes} bytes")
+}
+
+/// A time for people.
+pub(crate) fn show_time(time: Duration) -> String {
+    match time.as_millis() {
+        ms if ms % 1000 == 0 => format!("{} s", ms / 1000),
+        ms => format!("{ms} ms"),
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! What a plugin says: escaped, counted, passed on to `tracing`, and kept for the fault that it may announce.
 
-use std::{collections::VecDeque, fmt::Write, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{bindings::types::Level, limits::Limits};
+use crate::escape::escape;
 
 /// Lines of the failed call that a fault shows: its last words, on one screen.
 const LAST: usize = 8;
@@ -41,7 +42,7 @@ impl Log {
     pub(crate) fn end(&self) {
         if self.suppressed > 0 {
             let (plugin, call, step) = (&*self.plugin, self.call, self.step);
-            tracing::warn!(plugin, call, step, "{} log lines suppressed, a call may log {}", self.suppressed, self.max_lines);
+            tracing::warn!(plugin, call, step, "{} lines suppressed, `limits.log-lines` is {}", self.suppressed, self.max_lines);
         }
     }
 
@@ -75,51 +76,12 @@ impl Log {
     }
 }
 
-/// At most the first `max` bytes of what a guest wrote, without what could move a terminal's cursor or reverse its text.
-pub(crate) fn escape(text: &str, max: usize) -> String {
-    let kept = text.get(..text.floor_char_boundary(max)).unwrap_or_default();
-    let mut escaped = String::with_capacity(kept.len());
-    for c in kept.chars() {
-        match c {
-            '\n' => escaped.push_str("\\n"),
-            '\r' => escaped.push_str("\\r"),
-            '\t' => escaped.push_str("\\t"),
-            _ if c.is_control() || is_invisible(c) => {
-                // Writing to a string cannot fail.
-                let _ = write!(escaped, "\\u{{{:x}}}", u32::from(c));
-            }
-            _ => escaped.push(c),
-        }
-    }
-    if kept.len() < text.len() {
-        escaped.push('…');
-    }
-    escaped
-}
-
-/// Marks that change the direction of a text, line and paragraph separators, zero-width characters.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn log(max_lines: u32) -> Log {
         Log::new("p".into(), &Limits { log_lines: max_lines, ..Limits::default() })
-    }
-
-    #[test]
-    fn nothing_that_moves_a_cursor_gets_through() {
-        assert_eq!(escape("a\x1b[2J\n\u{202e}é", 99), "a\\u{1b}[2J\\n\\u{202e}é");
-    }
-
-    #[test]
-    fn long_lines_are_cut_between_characters() {
-        assert_eq!(escape("aéé", 4), "aé…");
-        assert_eq!(escape("aéé", 5), "aéé");
-        assert_eq!(escape("é", 0), "…");
     }
 
     #[test]

@@ -2,18 +2,17 @@
 
 use wasmtime::ResourceLimiter;
 
-use super::limits::show_bytes;
+use super::limits::{Limits, show_bytes};
 
 /// Bytes that a table element is counted as.
 const TABLE_ELEMENT: u64 = 8;
-/// Core instances, tables and memories of one component. Each costs the host memory of its own; a Python component has about 20.
-const PARTS: usize = 1000;
 
 /// Counts memories and tables of one instance together.
 #[derive(Debug)]
 pub(crate) struct Meter {
     limit: u64,
     used: u64,
+    parts: usize,
     /// The last thing that was not granted.
     refused: Option<Refused>,
 }
@@ -27,8 +26,8 @@ pub(crate) struct Refused {
 }
 
 impl Meter {
-    pub(crate) fn new(limit: u64) -> Meter {
-        Meter { limit, used: 0, refused: None }
+    pub(crate) fn new(limits: &Limits) -> Meter {
+        Meter { limit: limits.memory, used: 0, parts: limits.parts as usize, refused: None }
     }
 
     /// What was refused.
@@ -81,14 +80,14 @@ impl ResourceLimiter for Meter {
     }
 
     fn instances(&self) -> usize {
-        PARTS
+        self.parts
     }
 
     fn tables(&self) -> usize {
-        PARTS
+        self.parts
     }
 
     fn memories(&self) -> usize {
-        PARTS
+        self.parts
     }
 }

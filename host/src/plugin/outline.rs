@@ -8,6 +8,8 @@ use crate::{FaultKind, Result};
 /// The package of the contract, and the versions of it that this host offers: all of one minor version.
 const PACKAGE: &str = "curricle:plugin/";
 const MINOR: &str = "0.1.";
+/// Components within components. Those that tools make have 2 or 3; the compiler goes as deep as they nest.
+const MAX_NESTING: u32 = 64;
 
 /// What a plugin is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,7 +105,13 @@ fn names(source: &Source) -> Result<(Vec<String>, Vec<String>)> {
     let mut depth = 0u32;
     for payload in Parser::new(0).parse_all(&source.bytes) {
         match payload.map_err(damaged)? {
-            Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => depth += 1,
+            Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => {
+                depth += 1;
+                if depth > MAX_NESTING {
+                    let problem = format!("its components nest more than {MAX_NESTING} deep");
+                    return Err(report::load(&source.name, FaultKind::Load, problem, "compose it of fewer"));
+                }
+            }
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 1 => {
                 for import in section {
@@ -191,7 +199,7 @@ fn split(name: &str) -> Option<(&str, &str)> {
 
 /// Up to three names for a sentence.
 fn list(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(3).map(|name| format!("`{}`", super::log::escape(name, 100))).collect();
+    let shown: Vec<String> = names.iter().take(3).map(|name| format!("`{}`", crate::escape::escape(name, 100))).collect();
     match names.len() {
         0 => "nothing".to_owned(),
         n if n > 3 => format!("{} and {} more", shown.join(", "), n - 3),

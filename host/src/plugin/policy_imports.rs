@@ -107,6 +107,12 @@ impl Host {
     }
 
     fn charge_conditions(&mut self, conditions: &[dataset::Condition]) -> wasmtime::Result<()> {
+        let bytes = conditions.iter().map(|condition| match condition {
+            dataset::Condition::Between(between) => between.column.len(),
+            dataset::Condition::Quantiles(quantiles) => quantiles.column.len(),
+            dataset::Condition::Category(category) => category.column.len().saturating_add(category.codes.len().saturating_mul(4)),
+        });
+        self.charge_bytes(bytes.fold(0, usize::saturating_add))?;
         let scan = match conditions.len() {
             0 | 1 => 0,
             several => (self.world.columns.n_samples() / SCANNED).saturating_mul(several as u64),
@@ -156,6 +162,7 @@ impl dataset::Host for Host {
                 "ask for fewer at a time",
             );
         }
+        self.charge_bytes(column.len())?;
         self.charge(LOOKUP.saturating_add(ids.len() as u64))?;
         let values = self.world.columns.get(&column).and_then(|column| {
             let mut values = Vec::with_capacity(ids.len());
@@ -166,6 +173,7 @@ impl dataset::Host for Host {
 
     fn quantile(&mut self, column: String, q: f64) -> wasmtime::Result<Result<f64, Answer>> {
         self.check_phase("dataset.quantile", RUNNING)?;
+        self.charge_bytes(column.len())?;
         self.charge(LOOKUP)?;
         let quantile = self.world.columns.get(&column).and_then(|column| column.quantile(q));
         self.answer(quantile)
@@ -173,6 +181,7 @@ impl dataset::Host for Host {
 
     fn categories(&mut self, column: String) -> wasmtime::Result<Result<Vec<(String, u64)>, Answer>> {
         self.check_phase("dataset.categories", RUNNING)?;
+        self.charge_bytes(column.len())?;
         let categories = self.world.columns.get(&column).and_then(|found| match found.categories() {
             Some(categories) => Ok(categories.to_vec()),
             None => Err(Error::data(format!("column `{column}` holds numbers, not categories"), "name a column of categories")),
@@ -194,6 +203,7 @@ impl dataset::Host for Host {
 impl streams::Host for Host {
     fn open(&mut self, name: String, conditions: Vec<dataset::Condition>, order: streams::Order) -> wasmtime::Result<Result<u32, Answer>> {
         self.check_phase("streams.open", OPENING)?;
+        self.charge_bytes(name.len())?;
         self.charge_conditions(&conditions)?;
         let conditions: Vec<Condition> = conditions.into_iter().map(Condition::from).collect();
         let number = self.world.streams.open(&name, &conditions, &Order::from(order));
@@ -236,7 +246,7 @@ impl plan::Host for Host {
 
     fn draw(&mut self, numbers: Vec<u32>, counts: Vec<u32>) -> wasmtime::Result<Result<(), Answer>> {
         self.check_phase("plan.draw", FILLING)?;
-        self.charge(numbers.len() as u64)?;
+        self.charge((numbers.len() as u64).saturating_add(counts.len() as u64))?;
         let PolicyWorld { plan, streams, .. } = &mut self.world;
         let drawn = plan.draw(streams, &numbers, &counts);
         self.refusal(drawn)
@@ -244,6 +254,7 @@ impl plan::Host for Host {
 
     fn append(&mut self, ids: Vec<u64>) -> wasmtime::Result<Result<(), Answer>> {
         self.check_phase("plan.append", FILLING)?;
+        self.charge(ids.len() as u64)?;
         let n_samples = self.world.columns.n_samples();
         let appended = self.world.plan.append(&ids, n_samples);
         self.refusal(appended)
@@ -260,6 +271,7 @@ impl plan::Host for Host {
 
     fn annotate(&mut self, name: String, value: f64) -> wasmtime::Result<Result<(), Answer>> {
         self.check_phase("plan.annotate", FILLING)?;
+        self.charge_bytes(name.len())?;
         let annotated = self.world.plan.annotate(&name, value);
         self.refusal(annotated)
     }
@@ -274,6 +286,7 @@ impl plan::Host for Host {
 impl pacings::Host for Host {
     fn difficulty(&mut self, name: String, step: u64) -> wasmtime::Result<Result<f64, Answer>> {
         self.check_phase("pacings.difficulty", RUNNING)?;
+        self.charge_bytes(name.len())?;
         self.charge(LOOKUP)?;
         match (self.world.pacings)(&name, step) {
             Some(Ok(difficulty)) => Ok(Ok(difficulty)),

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use wasmtime::Trap;
 
-use super::{
-    limits::{Limits, STACK, show_bytes},
-    log::escape,
+use super::limits::{Limits, STACK, show_bytes, show_time};
+use crate::{
+    Error, Fault, FaultKind,
+    escape::{escape, message},
 };
-use crate::{Error, Fault, FaultKind};
 
 /// Bytes of a foreign message that are shown.
 const MAX_CAUSE: usize = 300;
@@ -19,10 +19,10 @@ pub(crate) const AUTHOR: &str = "tell the author of the plugin";
 pub(crate) fn load(plugin: &str, kind: FaultKind, problem: impl Into<String>, remedy: impl Into<String>) -> Error {
     Error::from(Box::new(Fault {
         kind,
-        plugin: plugin.to_owned(),
+        plugin: escape(plugin, usize::MAX),
         call: "load".to_owned(),
         step: None,
-        problem: problem.into(),
+        problem: message(problem.into()),
         remedy: remedy.into(),
         deterministic: false,
         log: Vec::new(),
@@ -51,33 +51,62 @@ pub(crate) fn is_deterministic(error: &wasmtime::Error) -> bool {
     !matches!(error.downcast_ref::<Trap>(), Some(Trap::Interrupt | Trap::StackOverflow))
 }
 
+/// One call as its fault tells it.
+pub(crate) struct Called {
+    /// `interface.function`.
+    pub(crate) name: &'static str,
+    /// Bytes that the host asked for.
+    pub(crate) asked: u64,
+    /// How long it ran; for the words of a deadline alone.
+    pub(crate) time: Duration,
+}
+
 /// Why a call ended: kind, problem and remedy.
-pub(crate) fn classify(error: &wasmtime::Error, limits: &Limits) -> (FaultKind, String, String) {
+pub(crate) fn classify(error: &wasmtime::Error, called: &Called, limits: &Limits) -> (FaultKind, String, String) {
     if let Some(trap) = error.downcast_ref::<Trap>() {
-        return classify_trap(*trap, limits);
+        return classify_trap(*trap, called, limits);
     }
     let cause = cause(error);
     if cause.contains("fuel allocated for hostcalls") {
-        let problem = format!("it handed over more than the host asked for and {} besides", show_bytes(limits.answer));
-        return (FaultKind::Limit, problem, "let it answer in less, or raise `limits.answer`".to_owned());
+        let (answer, asked) = (show_bytes(limits.answer), show_bytes(called.asked));
+        let problem = match called.asked {
+            0 => format!("it handed over more than {answer} at once"),
+            _ => format!("it handed over more at once than the {asked} that the host asked for and {answer} besides"),
+        };
+        // A state has a limit of its own, which is the smaller one.
+        let remedy = match called.name {
+            "snapshot.save" => "let it remember less, or raise `limits.state` and `limits.answer`",
+            _ => "let it answer in less, or raise `limits.answer`",
+        };
+        return (FaultKind::Limit, problem, remedy.to_owned());
     }
-    if cause.starts_with("resource limit exceeded") {
-        return (FaultKind::Limit, format!("it has too many parts: {cause}"), AUTHOR.to_owned());
+    if let Some(counted) = cause.strip_prefix("resource limit exceeded: ") {
+        // "memory count too high at 101"
+        let (part, n) = counted.split_once(" count too high at ").unwrap_or((counted, "more"));
+        let parts = match part {
+            "instance" => "core instances",
+            "memory" => "memories",
+            "table" => "tables",
+            part => part,
+        };
+        let problem = format!("it has {n} {parts} or more, at most {} are made", limits.parts);
+        return (FaultKind::Limit, problem, "build it of fewer parts, or raise `limits.parts`".to_owned());
     }
     if cause.contains("handle limit exceeded") {
-        return (FaultKind::Limit, format!("it opened too many handles: {cause}"), AUTHOR.to_owned());
+        let problem = format!("it wants more than {} handles at once", limits.handles);
+        return (FaultKind::Limit, problem, "let it drop handles that it is done with, or raise `limits.handles`".to_owned());
     }
     (FaultKind::Contract, format!("its answer or request cannot be read: {cause}"), AUTHOR.to_owned())
 }
 
-fn classify_trap(trap: Trap, limits: &Limits) -> (FaultKind, String, String) {
+fn classify_trap(trap: Trap, called: &Called, limits: &Limits) -> (FaultKind, String, String) {
     let (kind, problem, remedy) = match trap {
         Trap::OutOfFuel => {
             (FaultKind::Limit, format!("it used up its fuel of {}", limits.fuel), "look for a loop without end, or raise `limits.fuel`")
         }
         Trap::Interrupt => (
             FaultKind::Limit,
-            format!("it ran longer than its deadline of {}", show_time(limits.deadline)),
+            format!("it ran for {} ms, longer than its deadline of {}", called.time.as_millis(), show_time(limits.deadline)),
             "look for a loop without end, or raise `limits.deadline`",
         ),
         Trap::StackOverflow => (
@@ -127,11 +156,4 @@ pub(crate) fn classify_linking(error: &wasmtime::Error) -> (String, String) {
     let mut chain: Vec<String> = error.chain().map(|cause| sentence(&cause.to_string())).collect();
     chain.dedup();
     (format!("it does not fit its world: {}", chain.join(": ")), "build it against the `wit/` of this release".to_owned())
-}
-
-fn show_time(time: Duration) -> String {
-    match time.as_millis() {
-        ms if ms % 1000 == 0 => format!("{} s", ms / 1000),
-        ms => format!("{ms} ms"),
-    }
 }

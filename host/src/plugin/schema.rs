@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use jsonschema::{PatternOptions, ValidationError, error::ValidationErrorKind};
 use serde_json::Value;
 
-use super::{log::escape, report};
-use crate::{Error, FaultKind, Result};
+use super::report;
+use crate::{Error, FaultKind, Result, escape::escape};
 
 /// Subschemas that a schema may come to once every reference is followed. A guard against schemas that double at every reference.
 const MAX_WEIGHT: u64 = 10_000;

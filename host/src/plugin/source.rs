@@ -13,7 +13,7 @@ use super::{
     limits::{Limits, show_bytes},
     report,
 };
-use crate::{Error, FaultKind, Result, atomic, hex};
+use crate::{Error, FaultKind, Result, atomic, escape::escape, hex};
 
 /// A plugin's file in memory.
 pub(crate) struct Source {
@@ -27,16 +27,18 @@ impl Source {
     /// Reads a file, unless it is too large.
     pub(crate) fn read(name: &str, path: &Path, limits: &Limits) -> Result<Source> {
         let file = atomic::open_regular(path)?;
+        let size = file.metadata().map_or(0, |metadata| metadata.len());
         let mut bytes = Vec::new();
         // One byte more than is allowed, whatever the file's size is said to be.
         file.take(limits.file_size.saturating_add(1)).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
         if bytes.len() as u64 > limits.file_size {
-            let problem = format!("`{}` is larger than {}", path.display(), show_bytes(limits.file_size));
+            let size = show_bytes(size.max(bytes.len() as u64));
+            let problem = format!("`{}` has {size}, at most {} are read", path.display(), show_bytes(limits.file_size));
             let remedy = "strip its debug information, or raise `limits.file-size` (`preset = \"interpreted\"` allows 64 MiB)";
             return Err(report::load(name, FaultKind::Limit, problem, remedy));
         }
         let sha256 = Sha256::digest(&bytes).into();
-        Ok(Source { name: name.into(), bytes, sha256 })
+        Ok(Source { name: escape(name, usize::MAX).into(), bytes, sha256 })
     }
 }
 
@@ -145,6 +147,6 @@ mod tests {
         std::fs::write(&path, vec![0; 2048]).unwrap();
         let error = Source::read("big", &path, &Limits { file_size: 1024, ..Limits::default() }).err().unwrap();
         assert_eq!(error.code(), "plugin-limit");
-        assert!(error.to_string().contains("big.wasm` is larger than 1 KiB; strip its debug information"), "{error}");
+        assert!(error.to_string().contains("big.wasm` has 2 KiB, at most 1 KiB are read; strip its debug information"), "{error}");
     }
 }

@@ -14,12 +14,11 @@ use super::{
     call::{Guest, Session},
     engine::{Engine, Profile, engine},
     limits::Limits,
-    log::escape,
     outline::{Kind, Outline, outline},
     report, schema,
     source::Source,
 };
-use crate::{FaultKind, Result};
+use crate::{FaultKind, Result, escape::escape};
 
 /// What a plugin says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +58,12 @@ pub(crate) trait World: Send + Sized + 'static {
     fn nowhere() -> Self;
 }
 
+/// What a line of a log costs, as if it were so many bytes longer.
+const LINE: usize = 400;
+
 impl<W: Send + 'static> logging::Host for Guest<W> {
     fn log(&mut self, level: types::Level, message: String) -> wasmtime::Result<()> {
+        self.charge_bytes(LINE.saturating_add(message.len()))?;
         self.log.line(level, &message);
         Ok(())
     }

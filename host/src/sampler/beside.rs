@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::{
     config::RunConfig,
-    run::{PacingFunction, Run},
+    on_fault::Restarts,
+    pacings::{PacingFunction, PacingSources},
 };
 use crate::{
     Error, Result,
@@ -108,16 +109,20 @@ fn check_name(config: &RunConfig, key: &str, name: &str, beside: bool) -> Result
 
 impl Beside {
     /// What [`check`] accepted, with its pacing functions started.
-    pub(crate) fn new(run: &Run) -> Result<Beside> {
-        let batch = &run.config.batch;
+    pub(crate) fn new(config: &RunConfig, pacings: &PacingSources, restarts: &Restarts) -> Result<Beside> {
+        let paced = |name: &str| -> Result<Paced> {
+            let place = config.place(&format!("pacing.{name}"));
+            Ok(Paced { name: name.to_owned(), place, function: pacings.start(name, restarts)? })
+        };
+        let batch = &config.batch;
         let shortening = match (&batch.truncate, &batch.reshape) {
-            (Some(t), _) => Some((Shortening::Truncate { plus: t.plus }, Paced::new(run, &t.pacing)?)),
-            (_, Some(r)) => Some((Shortening::Reshape { plus: r.plus, keep: r.keep }, Paced::new(run, &r.pacing)?)),
+            (Some(t), _) => Some((Shortening::Truncate { plus: t.plus }, paced(&t.pacing)?)),
+            (_, Some(r)) => Some((Shortening::Reshape { plus: r.plus, keep: r.keep }, paced(&r.pacing)?)),
             _ => None,
         };
-        let random_ltd = match &run.config.random_ltd {
+        let random_ltd = match &config.random_ltd {
             Some(ltd) => Some(RandomLtd {
-                kept: Paced::new(run, &ltd.pacing)?,
+                kept: paced(&ltd.pacing)?,
                 layers: u64::from(ltd.layers),
                 total_layers: u64::from(ltd.total_layers),
                 plus: ltd.plus,
@@ -203,11 +208,6 @@ impl fmt::Debug for Paced {
 }
 
 impl Paced {
-    fn new(run: &Run, name: &str) -> Result<Paced> {
-        let place = run.config.place(&format!("pacing.{name}"));
-        Ok(Paced { name: name.to_owned(), place, function: run.pacing(name)? })
-    }
-
     /// Its value at a step, and the whole tokens in it.
     fn at(&mut self, step: u64) -> Result<(f64, u32)> {
         let difficulty = (self.function)(step)?;

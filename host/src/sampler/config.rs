@@ -11,9 +11,10 @@ use toml::de::DeTable;
 use super::{
     lengths::{RandomLtdConfig, ReshapeConfig, TruncateConfig, name_or_table},
     packer_config::PackerConfig,
-    tokens::TokensConfig,
+    plugin_config::PluginConfig,
+    tokens_config::TokensConfig,
 };
-use crate::{Error, Result, atomic, batch::Overlong, dataset::TokenType, plugin::Limits};
+use crate::{Error, Result, atomic, batch::Overlong, dataset::TokenType};
 
 /// A run file, parsed and not yet checked against the data. Paths in it are relative to [`RunConfig::folder`].
 #[derive(Clone, Debug, Deserialize)]
@@ -165,30 +166,6 @@ pub enum Layout {
     Rows,
 }
 
-/// A plugin and what it is given: `[policy]`, `[batch.packer]`, `[pacing.NAME]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct PluginConfig {
-    /// Name of a built-in plugin, or path of a `.wasm` file.
-    pub plugin: String,
-    /// SHA-256 that the file must have, in hex; any if left out.
-    #[serde(default)]
-    pub sha256: Option<String>,
-    /// Its configuration, checked against its own schema.
-    #[serde(default)]
-    pub config: toml::Table,
-    /// What it may use up.
-    #[serde(default)]
-    pub limits: Limits,
-}
-
-impl PluginConfig {
-    /// The configuration as the JSON object that the plugin gets.
-    pub(crate) fn config_json(&self, place: &str) -> Result<serde_json::Value> {
-        to_json(&toml::Value::Table(self.config.clone()), place)
-    }
-}
-
 /// `[pacing.NAME]`: a built-in curve or a plugin.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -322,29 +299,4 @@ impl SourceText {
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         format!("{}:{line}:{column}", self.name)
     }
-}
-
-/// TOML to JSON. TOML's dates have no counterpart, JSON's numbers no infinities.
-fn to_json(value: &toml::Value, place: &str) -> Result<serde_json::Value> {
-    use serde_json::Value as Json;
-    Ok(match value {
-        toml::Value::String(s) => Json::from(s.as_str()),
-        toml::Value::Integer(i) => Json::from(*i),
-        toml::Value::Boolean(b) => Json::from(*b),
-        toml::Value::Float(f) if f.is_finite() => Json::from(*f),
-        toml::Value::Float(f) => {
-            return Err(Error::config(place, format!("{f} has no form in JSON, which plugins read"), "give a finite number"));
-        }
-        toml::Value::Datetime(d) => {
-            return Err(Error::config(place, format!("the date {d} has no form in JSON, which plugins read"), "write it as a string"));
-        }
-        toml::Value::Array(items) => {
-            items.iter().enumerate().map(|(i, item)| to_json(item, &format!("{place}[{i}]"))).collect::<Result<Vec<_>>>().map(Json::from)?
-        }
-        toml::Value::Table(table) => table
-            .iter()
-            .map(|(key, item)| Ok((key.clone(), to_json(item, &format!("{place}.{key}"))?)))
-            .collect::<Result<serde_json::Map<_, _>>>()
-            .map(Json::from)?,
-    })
 }

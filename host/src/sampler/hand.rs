@@ -4,9 +4,10 @@ use std::fmt;
 
 use super::{
     choice::{self, MicroBatches},
+    on_fault::Restarts,
     run::Run,
     state::InHand,
-    tokens::TokensConfig,
+    tokens_config::TokensConfig,
 };
 use crate::{
     Error, Result,
@@ -48,7 +49,7 @@ impl fmt::Debug for Hand {
 
 impl Hand {
     /// For a run with a budget of tokens, with what it had in hand.
-    pub(crate) fn new(run: &Run, tokens: &TokensConfig, held: InHand) -> Result<Hand> {
+    pub(crate) fn new(run: &Run, tokens: &TokensConfig, held: InHand, restarts: &Restarts) -> Result<Hand> {
         if let Some(id) = held.ids.iter().find(|&&id| id >= run.dataset.len()) {
             let problem = format!("sample {id} is in hand, the dataset has {}", run.dataset.len());
             return Err(Error::state("in hand", problem, "resume from an earlier state"));
@@ -58,7 +59,7 @@ impl Hand {
             dataset: run.dataset.clone(),
             size: run.config.batch.global_batch_size,
             budget: tokens.budget(),
-            packer: run.token_packer()?,
+            packer: run.token_packer(restarts)?,
             overlong: run.config.batch.overlong,
             longest: run.row_length().map_or(tokens.max_tokens, |row| row.min(tokens.max_tokens)),
             learning_rate: tokens.learning_rate,

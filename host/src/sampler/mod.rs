@@ -1,36 +1,47 @@
 //! What does the trainer hold? The run file, the step loop, the state.
 
-mod config;
+mod plugin_config;
 mod packer_config;
+mod tokens_config;
+mod lengths;
+mod config;
+mod on_fault;
 mod plugins;
 mod packers;
+mod pacings;
 mod tokens;
 mod choice;
 mod hand;
-mod lengths;
 mod ends;
 mod beside;
+mod change;
+mod identity;
+mod state;
 mod run;
+mod warden;
+mod resume;
 mod planner;
 mod prefetch;
-mod state;
 mod rank_digest;
 
 use std::sync::Arc;
 
 pub use self::{
-    config::{BatchConfig, DatasetConfig, Layout, PacingConfig, PluginConfig, RunConfig},
+    change::{Change, Changed},
+    config::{BatchConfig, DatasetConfig, Layout, PacingConfig, RunConfig},
+    identity::Identity,
     lengths::{RandomLtdConfig, ReshapeConfig, TruncateConfig},
     packer_config::PackerConfig,
     planner::{Planned, Planner},
+    plugin_config::{OnFault, PluginConfig},
     rank_digest::RankDigest,
     run::Run,
-    state::{Identity, STATE_VERSION, SamplerState},
-    tokens::{Neighbours, TokensConfig},
+    state::{FellBack, STATE_VERSION, SamplerState},
+    tokens_config::{Neighbours, TokensConfig},
 };
 use self::{
     prefetch::{Prefetch, Worker},
-    rank_digest::Standing,
+    rank_digest::Witness,
     state::Progress,
 };
 use crate::{Result, batch::Batch};
@@ -65,7 +76,8 @@ pub struct Sampler {
     prefetch: Prefetch,
     given_out: Arc<Progress>,
     identity: Arc<Identity>,
-    standing: Standing,
+    witness: Witness,
+    changes: Arc<[Changed]>,
 }
 
 impl Sampler {
@@ -85,13 +97,22 @@ impl Sampler {
         Sampler::with(run, run.planner_at(state)?)
     }
 
+    /// As [`resume`](Sampler::resume), and lets the named differences between the saved run and this one through. The states from there on
+    /// [tell](SamplerState::changes) them. What is allowed and does not differ is no error.
+    ///
+    /// # Errors
+    /// As there; all other differences are refused.
+    pub fn resume_allowing(run: &Run, state: &SamplerState, allowed: &[Change]) -> Result<Sampler> {
+        Sampler::with(run, run.planner_allowing(state, allowed)?)
+    }
+
     fn with(run: &Run, planner: Planner) -> Result<Sampler> {
-        let SamplerState { progress, identity } = planner.state();
-        let standing = planner.standing().clone();
+        let SamplerState { progress, identity, changes, .. } = planner.state();
+        let witness = planner.witness().clone();
         tracing::info!(step = progress.step, prefetch = run.config.prefetch, "starting");
         let value_names = run.config.batch.values.iter().cloned().collect();
         let worker = Worker::new(planner, run.assembler()?, value_names);
-        Ok(Sampler { prefetch: Prefetch::start(worker, run.config.prefetch), given_out: progress, identity, standing })
+        Ok(Sampler { prefetch: Prefetch::start(worker, run.config.prefetch), given_out: progress, identity, changes, witness })
     }
 
     /// This rank's part of the next global batch; `None` when the run is over.
@@ -102,7 +123,7 @@ impl Sampler {
     pub fn next_batch(&mut self) -> Result<Option<Batch>> {
         Ok(self.prefetch.next()?.map(|(batch, progress)| {
             self.given_out = progress;
-            self.standing.moved(batch.step, batch.digest);
+            self.witness.moved(batch.step, batch.digest);
             batch
         }))
     }
@@ -110,11 +131,11 @@ impl Sampler {
     /// What the ranks of a run exchange to know that they agree: 16 bytes, of the last batch that [`next_batch`](Sampler::next_batch)
     /// returned. Before the first they say what the run is made of, so that ranks can compare before they begin.
     pub fn rank_digest(&self) -> RankDigest {
-        self.standing.digest()
+        self.witness.digest()
     }
 
     /// State as of the last batch that [`next_batch`](Sampler::next_batch) returned.
     pub fn state(&self) -> SamplerState {
-        SamplerState { progress: self.given_out.clone(), identity: self.identity.clone() }
+        SamplerState { progress: self.given_out.clone(), identity: self.identity.clone(), changes: self.changes.clone(), origin: None }
     }
 }

@@ -7,7 +7,7 @@ use serde::{
     de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::config::PluginConfig;
+use super::plugin_config::PluginConfig;
 use crate::packing::BinPacker;
 
 /// `packer`: the name of a native one, or a plugin.

@@ -1,6 +1,13 @@
 //! Packers of a run: native, or plugins compiled once and started where they are needed.
 
-use super::{config::RunConfig, packer_config::PackerConfig, plugins::load};
+use std::sync::Arc;
+
+use super::{
+    config::RunConfig,
+    on_fault::{Guard, Restarts},
+    packer_config::PackerConfig,
+    plugins::load,
+};
 use crate::{
     Result,
     batch::Pack,
@@ -12,7 +19,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum PackerSource {
     Native(BinPacker),
-    Plugin(Box<PackerPlugin>),
+    Plugin { plugin: Arc<PackerPlugin>, guard: Guard },
 }
 
 impl PackerSource {
@@ -20,23 +27,33 @@ impl PackerSource {
     pub(super) fn open(config: &RunConfig, written: &PackerConfig, place: &str) -> Result<PackerSource> {
         Ok(match written {
             PackerConfig::Native(packer) => PackerSource::Native(*packer),
-            PackerConfig::Plugin(plugin) => PackerSource::Plugin(Box::new(load(config, plugin, place, PackerPlugin::load)?)),
+            PackerConfig::Plugin(written) => {
+                let plugin = Arc::new(load(config, written, place, PackerPlugin::load)?);
+                PackerSource::Plugin { plugin, guard: Guard::new(written, place) }
+            }
         })
     }
 
-    /// Starts it.
-    pub(super) fn start(&self) -> Result<Box<dyn Pack>> {
+    /// Starts it; `restarts` counts how often it is started again.
+    pub(super) fn start(&self, restarts: &Restarts) -> Result<Box<dyn Pack>> {
         Ok(match self {
             PackerSource::Native(packer) => Box::new(*packer),
-            PackerSource::Plugin(plugin) => Box::new(PackWithPlugin(plugin.instantiate()?)),
+            PackerSource::Plugin { plugin, guard } => {
+                Box::new(PackWithPlugin { running: plugin.instantiate()?, plugin: plugin.clone(), guard: guard.counting(restarts) })
+            }
         })
     }
 }
 
-struct PackWithPlugin(Packer);
+struct PackWithPlugin {
+    running: Packer,
+    plugin: Arc<PackerPlugin>,
+    guard: Guard,
+}
 
 impl Pack for PackWithPlugin {
     fn pack(&mut self, lengths: &[u32], capacity: u32, max_samples: Option<u32>) -> Result<Vec<u32>> {
-        self.0.pack(lengths, capacity, max_samples)
+        let PackWithPlugin { running, plugin, guard } = self;
+        guard.ask(running, || plugin.instantiate(), |packer| packer.pack(lengths, capacity, max_samples))
     }
 }

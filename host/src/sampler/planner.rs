@@ -4,23 +4,29 @@ use std::sync::Arc;
 
 use super::{
     beside::{Beside, Lengths, Totals},
+    change::{Change, Changed},
     ends::Ends,
     hand::Hand,
-    rank_digest::{RankDigest, Standing},
+    identity::Identity,
+    on_fault::Restarts,
+    rank_digest::{RankDigest, Witness},
+    resume::Standing,
     run::Run,
-    state::{Identity, Progress, SamplerState},
+    state::{Progress, SamplerState},
+    warden::Warden,
 };
 use crate::{
     Error, Result,
     batch::{Digest, Plan},
-    plugin::{Context, Filled, Policy, Step},
+    plugin::{Filled, Step},
     streams::Streams,
 };
 
 /// Plans the global batches of a run, one after another. Every rank that plans gets the same; no token is read.
 #[derive(Debug)]
 pub struct Planner {
-    policy: Policy,
+    warden: Warden,
+    restarts: Restarts,
     seed: u64,
     size: u32,
     ends: Ends,
@@ -30,8 +36,8 @@ pub struct Planner {
     lengths: Lengths,
     progress: Arc<Progress>,
     identity: Arc<Identity>,
-    stateful: bool,
-    standing: Standing,
+    changes: Arc<[Changed]>,
+    witness: Witness,
 }
 
 /// One global batch, planned.
@@ -53,7 +59,7 @@ impl Run {
     /// # Errors
     /// [`Error::Plugin`](crate::Error::Plugin) if the policy refuses its configuration or fails.
     pub fn planner(&self) -> Result<Planner> {
-        Planner::start(self, None)
+        Planner::new(self, Standing::start(self)?)
     }
 
     /// Starts planning where `state` stands.
@@ -62,57 +68,41 @@ impl Run {
     /// [`Error::State`](crate::Error::State) if the state belongs to another run, [`Error::Plugin`](crate::Error::Plugin) if the policy
     /// refuses it or fails.
     pub fn planner_at(&self, state: &SamplerState) -> Result<Planner> {
-        Planner::start(self, Some(state))
+        self.planner_allowing(state, &[])
+    }
+
+    /// As [`planner_at`](Run::planner_at), and lets the named differences through; the states from there on [tell](SamplerState::changes)
+    /// them. What is allowed and does not differ is no error.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn planner_allowing(&self, state: &SamplerState, allowed: &[Change]) -> Result<Planner> {
+        Planner::new(self, Standing::resume(self, state, allowed)?).map_err(|error| state.blame(error))
     }
 }
 
 impl Planner {
-    fn start(run: &Run, state: Option<&SamplerState>) -> Result<Planner> {
-        let count_tokens = run.config.batch.count_tokens;
-        let progress = match state {
-            Some(state) => {
-                state.check(&run.identity)?;
-                let mut progress = (*state.progress).clone();
-                if !count_tokens {
-                    progress.consumed_tokens = None;
-                }
-                progress
-            }
-            None => Progress {
-                consumed_tokens: count_tokens.then_some(0),
-                layer_tokens: run.config.random_ltd.is_some().then_some(0),
-                ..Progress::default()
-            },
+    fn new(run: &Run, standing: Standing) -> Result<Planner> {
+        let Standing { progress, warden, restarts, changes } = standing;
+        let hand = match &run.config.batch.tokens {
+            Some(tokens) => Some(Hand::new(run, tokens, progress.in_hand.clone().unwrap_or_default(), &restarts)?),
+            None => None,
         };
-        let hand = match (&run.config.batch.tokens, &progress.in_hand) {
-            (Some(tokens), held) => Some(Hand::new(run, tokens, held.clone().unwrap_or_default())?),
-            (None, Some(held)) => {
-                return Err(Error::state(
-                    format!("as of step {}", progress.step),
-                    format!("{} samples are in hand, and the run file has no [batch.tokens] to deal them", held.ids.len()),
-                    "resume with a budget of tokens, or start from step 0",
-                ));
-            }
-            (None, None) => None,
-        };
-        let mut streams = Streams::new(run.columns.clone(), run.config.seed);
-        streams.restore(progress.streams.clone())?;
-        let context = Context { columns: run.columns.clone(), streams, pacings: run.pacings()? };
-        let policy = run.policy.start(context, progress.policy.as_deref())?;
-        let standing = Standing::new(&run.identity, &run.config, progress.step);
+        let witness = Witness::new(&run.identity, &run.config, progress.step);
         Ok(Planner {
-            policy,
+            warden,
             seed: run.config.seed,
             size: run.config.batch.global_batch_size,
             ends: run.ends,
-            beside: Beside::new(run)?,
+            beside: Beside::new(&run.config, &run.pacings, &restarts)?,
             hand,
-            count_tokens,
+            count_tokens: run.config.batch.count_tokens,
             lengths: Lengths::new(run.dataset.clone()),
             progress: Arc::new(progress),
             identity: Arc::new(run.identity.clone()),
-            stateful: run.policy.is_stateful(),
-            standing,
+            restarts,
+            changes,
+            witness,
         })
     }
 
@@ -120,7 +110,8 @@ impl Planner {
     /// the epochs may have fewer samples than the others.
     ///
     /// # Errors
-    /// [`Error::Plugin`](crate::Error::Plugin) if the policy fails. The planner is then of no further use; the last state is.
+    /// [`Error::Plugin`](crate::Error::Plugin) if the policy fails and `on-fault` does not say how to go on. The planner is then of no further
+    /// use; the last state is.
     pub fn plan(&mut self) -> Result<Option<Planned>> {
         self.plan_into(Plan::new(self.size))
     }
@@ -136,13 +127,18 @@ impl Planner {
         plan.reset(size);
         let place = Step { index: step, consumed_samples: self.progress.consumed_samples, consumed_tokens: self.progress.consumed_tokens };
         let mut asked = size > 0;
-        if asked && self.policy.fill(place, &mut plan)? == Filled::Exhausted {
-            if self.hand.is_none() {
-                tracing::info!("the policy is exhausted: the run ends");
-                return Ok(None);
+        let mut remembered = None;
+        if asked {
+            let filled;
+            (filled, remembered) = self.warden.fill(place, &mut plan, &self.progress)?;
+            if filled == Filled::Exhausted {
+                if self.hand.is_none() {
+                    tracing::info!("the policy is exhausted: the run ends");
+                    return Ok(None);
+                }
+                plan.reset(0);
+                (asked, over) = (false, true);
             }
-            plan.reset(0);
-            (asked, over) = (false, true);
         }
         if let Some(hand) = &mut self.hand {
             hand.truncate(&mut plan, asked)?;
@@ -163,36 +159,38 @@ impl Planner {
             consumed_samples: self.progress.consumed_samples.saturating_add(plan.ids().len() as u64),
             consumed_tokens: self.progress.consumed_tokens.zip(totals).map(|(before, totals)| before.saturating_add(totals.tokens)),
             layer_tokens: totals.and_then(|totals| totals.layer_tokens),
-            streams: self.policy.streams().state(),
-            policy: if self.stateful { Some(self.policy.save()?) } else { None },
+            streams: self.warden.streams().state(),
+            policy: remembered.or_else(|| self.progress.policy.clone()),
             in_hand: self.hand.as_ref().map(|hand| hand.held().clone()),
+            restarts: self.restarts.counts(),
+            fell_back: self.warden.fell_back().cloned(),
         });
-        self.standing.moved(step, digest);
+        self.witness.moved(step, digest);
         Ok(Some(Planned { step, plan, digest, progress: self.progress.clone() }))
     }
 
     /// As [`Sampler::rank_digest`](crate::Sampler::rank_digest), of the last batch that was planned.
     pub fn rank_digest(&self) -> RankDigest {
-        self.standing.digest()
+        self.witness.digest()
     }
 
-    pub(crate) fn standing(&self) -> &Standing {
-        &self.standing
+    pub(crate) fn witness(&self) -> &Witness {
+        &self.witness
     }
 
     /// State as of the last batch that was planned.
     pub fn state(&self) -> SamplerState {
-        SamplerState { progress: self.progress.clone(), identity: self.identity.clone() }
+        SamplerState { progress: self.progress.clone(), identity: self.identity.clone(), changes: self.changes.clone(), origin: None }
     }
 
     /// Name and length of each stream that the policy opened, by its number in [`Draw`](crate::batch::Draw).
     pub fn streams(&self) -> &Streams {
-        self.policy.streams()
+        self.warden.streams()
     }
 
     /// Fuel that the policy used for the last step, in wasmtime's units: the same on every machine.
     pub fn fuel_used(&self) -> u64 {
-        self.policy.fuel_used()
+        self.warden.fuel_used()
     }
 
     /// Samples to ask the policy for, and whether there are none left then; none at all if the run is over.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::config::{PluginConfig, RunConfig};
+use super::{config::RunConfig, on_fault, plugin_config::PluginConfig};
 use crate::{Error, Result, plugin};
 
 /// Finds a plugin, checks its digest and loads it.
@@ -12,17 +12,28 @@ pub(super) fn load<P>(
     place: &str,
     load: impl FnOnce(&str, &Path, &serde_json::Value, &plugin::Limits) -> Result<P>,
 ) -> Result<P> {
+    on_fault::check(config, plugin, place)?;
     let name = &plugin.plugin;
     let is_path = name.contains(['/', '\\']) || name.ends_with(".wasm");
     let wanted = if is_path { config.resolve(Path::new(name)).to_string_lossy().into_owned() } else { name.clone() };
-    let path = plugin::find(&wanted).map_err(|error| match error {
-        Error::Config { problem, remedy, place: what } => {
-            Error::config(config.place(&format!("{place}.plugin")), format!("{what}: {problem}"), remedy)
-        }
-        other => other,
-    })?;
+    let path = find(config, &wanted, &format!("{place}.plugin"))?;
     if let Some(wanted) = &plugin.sha256 {
         plugin::check_sha256(name, &path, wanted, &plugin.limits)?;
     }
     load(name, &path, &plugin.config_json(&format!("{place}.config"))?, &plugin.limits)
+}
+
+/// Loads the policy that decides in place of one that failed. It is found when the run is opened, not in the night in which it is needed.
+pub(super) fn fall_back(config: &RunConfig) -> Result<plugin::PolicyPlugin> {
+    const NAME: &str = "uniform";
+    let path = find(config, NAME, "policy.on-fault")?;
+    plugin::PolicyPlugin::load(NAME, &path, &serde_json::Value::Null, &plugin::Limits::default())
+}
+
+/// The file of a plugin, for the key at `place`.
+fn find(config: &RunConfig, wanted: &str, place: &str) -> Result<std::path::PathBuf> {
+    plugin::find(wanted).map_err(|error| match error {
+        Error::Config { problem, remedy, place: what } => Error::config(config.place(place), format!("{what}: {problem}"), remedy),
+        other => other,
+    })
 }

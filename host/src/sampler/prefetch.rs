@@ -31,7 +31,12 @@ impl Worker {
         Worker { planner, assembler, value_names, spare: None }
     }
 
+    /// The next batch. A panic is an error here: neither the trainer's thread nor the one that runs ahead unwinds.
     fn next(&mut self) -> Result<Option<Ready>> {
+        Error::guard(|| "making a batch".to_owned(), || self.make())
+    }
+
+    fn make(&mut self) -> Result<Option<Ready>> {
         let plan = self.spare.take();
         let planned = match plan {
             Some(plan) => self.planner.plan_into(plan)?,
@@ -90,30 +95,20 @@ impl Prefetch {
             Prefetch::Inline(worker) => worker.next(),
             Prefetch::Ahead(ahead) => match ahead.ready.as_ref().map(Receiver::recv) {
                 Some(Ok(next)) => next.map(Some),
-                // The thread has ended without an error: the run is over.
-                _ => Ok(None),
+                _ => match ahead.stop() {
+                    Some(Err(panic)) => Err(Error::internal("prefetching", &*panic)),
+                    // The thread has ended without an error: the run is over.
+                    _ => Ok(None),
+                },
             },
             Prefetch::Over(failure) => return failure.clone().map_or(Ok(None), Err),
         };
-        match next {
-            Ok(Some(ready)) => Ok(Some(ready)),
-            Ok(None) => {
-                self.end(None);
-                Ok(None)
-            }
-            Err(error) => {
-                self.end(Some(error.clone()));
-                Err(error)
-            }
+        match &next {
+            Ok(Some(_)) => {}
+            Ok(None) => *self = Prefetch::Over(None),
+            Err(error) => *self = Prefetch::Over(Some(error.clone())),
         }
-    }
-
-    fn end(&mut self, failure: Option<Error>) {
-        if let Prefetch::Ahead(mut ahead) = std::mem::replace(self, Prefetch::Over(failure))
-            && let Some(Err(panic)) = ahead.stop()
-        {
-            std::panic::resume_unwind(panic);
-        }
+        next
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use serde_json::json;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{config::RunConfig, state::Identity};
+use super::{config::RunConfig, identity::Identity};
 use crate::{Error, Result, batch::Digest, hex};
 
 /// What the ranks of a run exchange to know that they agree: 16 bytes.
@@ -15,7 +15,7 @@ use crate::{Error, Result, batch::Digest, hex};
 ///
 /// # Layout
 /// Little-endian, two bytes each but the last: the low bits of the step; a hash of the dataset; of the plugin (name, version and file); of the
-/// configuration (policy, pacing, lengths, and the sizes and ends of the run); of the columns; of the seed; and in four bytes a hash of all of
+/// configuration (policy, pacing, lengths; sizes and ends of the run, and `on-fault`); of the columns; of the seed; and in four bytes a hash of all of
 /// these whole and of the digest of the global batch.
 ///
 /// The step is that of the last batch handed out; before the first, that of the batch to come.
@@ -51,7 +51,8 @@ use crate::{Error, Result, batch::Digest, hex};
 pub struct RankDigest([u8; 16]);
 
 /// Parts that decide the order, in their places behind the step, as messages name them.
-const PARTS: [&str; 5] = ["the dataset", "the plugin", "the configuration", "the columns", "the seed"];
+const PARTS: [&str; 5] = ["the dataset", "the plugin", "the configuration", COLUMNS, "the seed"];
+const COLUMNS: &str = "the columns";
 /// Bytes before the hash of the order.
 const ORDER: usize = 12;
 /// Ranks that a message lists.
@@ -81,7 +82,10 @@ impl RankDigest {
 
     /// What another digest of the same step differs in.
     fn differences(&self, other: &RankDigest) -> Vec<&'static str> {
-        PARTS.iter().enumerate().filter(|(i, _)| self.part(*i) != other.part(*i)).map(|(_, name)| *name).collect()
+        let differs = |part: usize| self.part(part) != other.part(part);
+        // Another dataset has columns of its own.
+        let told = |part: &usize| differs(*part) && !(PARTS.get(*part) == Some(&COLUMNS) && differs(0));
+        (0..PARTS.len()).filter(told).filter_map(|part| PARTS.get(part).copied()).collect()
     }
 
     /// Whether ranks agree; `digests` are theirs, in the order of the ranks. Of ranks that do not, those are named that differ from most; of
@@ -200,7 +204,7 @@ impl FromStr for RankDigest {
 
 /// Where a rank stands: what its digest is made of.
 #[derive(Clone, Debug)]
-pub(crate) struct Standing {
+pub(crate) struct Witness {
     /// Hashes of dataset, plugin, configuration, columns and seed.
     parts: [u64; PARTS.len()],
     step: u64,
@@ -208,9 +212,9 @@ pub(crate) struct Standing {
     last: Option<Digest>,
 }
 
-impl Standing {
+impl Witness {
     /// Before the batch of `step`.
-    pub(crate) fn new(identity: &Identity, config: &RunConfig, step: u64) -> Standing {
+    pub(crate) fn new(identity: &Identity, config: &RunConfig, step: u64) -> Witness {
         let seed = identity.seed.to_string();
         let sizes = sizes(config);
         let columns: Vec<&str> = identity.columns.iter().flat_map(|(name, column)| [name.as_str(), column.as_str()]).collect();
@@ -221,7 +225,7 @@ impl Standing {
             hash(3, &columns),
             hash(4, &[&seed]),
         ];
-        Standing { parts, step, last: None }
+        Witness { parts, step, last: None }
     }
 
     /// After a batch.
@@ -246,11 +250,12 @@ impl Standing {
     }
 }
 
-/// The sizes and ends of a run. They may change at a resume, so no identity has them; ranks that run at once need the same.
+/// The sizes and ends of a run, and what a fault of its policy does. They may change at a resume, so no identity has them; ranks that run at once need the same.
 fn sizes(config: &RunConfig) -> String {
     let batch = &config.batch;
     let tokens = batch.tokens.as_ref().map(|t| json!([t.max_tokens, t.micro_batches, t.min_samples, t.max_samples, t.equal_size]));
-    Identity::hash(&json!([batch.global_batch_size, config.steps, config.epochs, config.drop_last, tokens]))
+    let on_fault = format!("{:?}", config.policy.on_fault);
+    Identity::hash(&json!([batch.global_batch_size, config.steps, config.epochs, config.drop_last, tokens, on_fault]))
 }
 
 /// Hash of words; `part` keeps equal words of different parts apart.
@@ -289,9 +294,9 @@ mod tests {
     fn rank(change: impl FnOnce(&mut Identity), step: u64, batch: u8) -> RankDigest {
         let mut identity = identity();
         change(&mut identity);
-        let mut standing = Standing::new(&identity, &config("global-batch-size = 8"), 0);
-        standing.moved(step, Digest([batch; 16]));
-        standing.digest()
+        let mut witness = Witness::new(&identity, &config("global-batch-size = 8"), 0);
+        witness.moved(step, Digest([batch; 16]));
+        witness.digest()
     }
 
     fn same() -> RankDigest {
@@ -311,7 +316,7 @@ mod tests {
         assert_eq!(digest.bytes()[..2], [3, 2]);
         // Pinned, so that releases of this library that make the same batches say so.
         assert_eq!(digest.to_string(), "03026694cf042dd468ba4ae17574dea1");
-        let before = Standing::new(&identity(), &config("global-batch-size = 8"), 0x0001_0203).digest();
+        let before = Witness::new(&identity(), &config("global-batch-size = 8"), 0x0001_0203).digest();
         assert_eq!(before.bytes()[..ORDER], digest.bytes()[..ORDER]);
         assert_ne!(before, digest);
     }
@@ -343,7 +348,7 @@ mod tests {
 
     #[test]
     fn sizes_are_part_of_the_configuration() {
-        let of = |rest: &str| Standing::new(&identity(), &config(rest), 0).digest();
+        let of = |rest: &str| Witness::new(&identity(), &config(rest), 0).digest();
         let first = of("global-batch-size = 8");
         for other in ["global-batch-size = 4", "global-batch-size = 8\n[batch.tokens]\nmax-tokens = 9\nmicro-batches = 2"] {
             let text = message(&[of(other), first, first]);

@@ -1,17 +1,19 @@
 //! The run file as meant: dataset and columns opened, batch shape resolved, plugins compiled.
 
-use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use serde_json::json;
 
 use super::{
     beside,
-    config::{Layout, PacingConfig, RunConfig},
+    config::{Layout, RunConfig},
     ends::Ends,
+    identity::Identity,
+    on_fault::Restarts,
+    pacings::PacingSources,
     packers::PackerSource,
-    plugins::load,
-    state::Identity,
-    tokens,
+    plugin_config::OnFault,
+    plugins, tokens,
 };
 use crate::{
     Error, Result,
@@ -19,8 +21,7 @@ use crate::{
     columns::{Column, Columns},
     dataset::{self, Dataset, View},
     hex,
-    pacing::{Curve, Pacing},
-    plugin::{self, PacingPlugin, PolicyPlugin},
+    plugin::PolicyPlugin,
 };
 
 /// A run that is ready to start: everything opened, checked and compiled, nothing drawn yet.
@@ -30,19 +31,15 @@ pub struct Run {
     pub(crate) columns: Arc<Columns>,
     pub(crate) shape: Shape,
     pub(crate) ends: Ends,
-    pub(crate) policy: PolicyPlugin,
-    pub(crate) pacings: BTreeMap<String, Source>,
+    pub(crate) policy: Arc<PolicyPlugin>,
+    /// What decides if the policy fails, where the run file says so.
+    pub(crate) fall_back: Option<Arc<PolicyPlugin>>,
+    pub(crate) pacings: Arc<PacingSources>,
     pub(crate) identity: Identity,
     arrangement: Arrangement,
     packer: Option<PackerSource>,
     token_packer: Option<PackerSource>,
     values: Vec<Column>,
-}
-
-/// Where a pacing function comes from.
-pub(crate) enum Source {
-    Curve(Pacing),
-    Plugin(Box<PacingPlugin>),
 }
 
 impl fmt::Debug for Run {
@@ -86,14 +83,13 @@ impl Run {
         let arrangement = arrangement(&config)?;
         let values = batch.values.iter().map(|name| columns.get(name).cloned()).collect::<Result<_>>()?;
 
-        let policy = load(&config, &config.policy, "policy", PolicyPlugin::load)?;
+        let policy = Arc::new(plugins::load(&config, &config.policy, "policy", PolicyPlugin::load)?);
+        let falls_back = config.policy.on_fault == OnFault::FallBack;
+        let fall_back = falls_back.then(|| plugins::fall_back(&config).map(Arc::new)).transpose()?;
         let packer = batch.packer.as_ref().map(|p| PackerSource::open(&config, p, "batch.packer")).transpose()?;
         let token_packer = batch.tokens.as_ref().and_then(|tokens| tokens.packer.as_ref());
         let token_packer = token_packer.map(|p| PackerSource::open(&config, p, "batch.tokens.packer")).transpose()?;
-        let mut pacings = BTreeMap::new();
-        for (name, pacing) in &config.pacing {
-            pacings.insert(name.clone(), open_pacing(&config, name, pacing)?);
-        }
+        let pacings = Arc::new(PacingSources::open(&config)?);
         let identity = identify(&config, &dataset, &columns, &policy, &pacings)?;
         tracing::info!(
             samples = dataset.len(),
@@ -103,7 +99,7 @@ impl Run {
             dp_world_size = shape.dp_world_size(),
             "opened the run"
         );
-        Ok(Run { config, dataset, columns, shape, ends, policy, pacings, identity, arrangement, packer, token_packer, values })
+        Ok(Run { config, dataset, columns, shape, ends, policy, fall_back, pacings, identity, arrangement, packer, token_packer, values })
     }
 
     /// The run file.
@@ -162,8 +158,8 @@ impl Run {
     }
 
     /// Starts the packer of `[batch.tokens]`, if it has one.
-    pub(crate) fn token_packer(&self) -> Result<Option<Box<dyn Pack>>> {
-        self.token_packer.as_ref().map(PackerSource::start).transpose()
+    pub(crate) fn token_packer(&self, restarts: &Restarts) -> Result<Option<Box<dyn Pack>>> {
+        self.token_packer.as_ref().map(|packer| packer.start(restarts)).transpose()
     }
 
     /// Tokens that a row has room for, where rows have one length.
@@ -173,7 +169,8 @@ impl Run {
 
     /// What assembles this rank's batches.
     pub(crate) fn assembler(&self) -> Result<Assembler> {
-        let packer = self.packer.as_ref().map(PackerSource::start).transpose()?;
+        // It works on this rank's rows alone, so its restarts are nobody else's: they are not in the state.
+        let packer = self.packer.as_ref().map(|packer| packer.start(&Restarts::default())).transpose()?;
         Ok(Assembler {
             dataset: self.dataset.clone(),
             shape: self.shape,
@@ -184,40 +181,7 @@ impl Run {
             pool: Arc::new(Pool::default()),
         })
     }
-
-    /// The pacing functions, as the policy's host asks them.
-    pub(crate) fn pacings(&self) -> Result<plugin::Pacings> {
-        let functions = self.pacings.iter().map(|(name, source)| Ok((name.clone(), source.start()?)));
-        let mut functions = functions.collect::<Result<BTreeMap<String, PacingFunction>>>()?;
-        Ok(Box::new(move |name, step| functions.get_mut(name).map(|function| function(step))))
-    }
-
-    /// One of them.
-    pub(crate) fn pacing(&self, name: &str) -> Result<PacingFunction> {
-        match self.pacings.get(name) {
-            Some(source) => source.start(),
-            None => Err(Error::config(format!("pacing.{name}"), "the run file has no such pacing function", "add it")),
-        }
-    }
 }
-
-impl Source {
-    fn start(&self) -> Result<PacingFunction> {
-        Ok(match self {
-            Source::Curve(pacing) => {
-                let pacing = pacing.clone();
-                Box::new(move |step| Ok(pacing.difficulty(step)))
-            }
-            Source::Plugin(plugin) => {
-                let mut instance = plugin.instantiate()?;
-                Box::new(move |step| instance.difficulty(step))
-            }
-        })
-    }
-}
-
-/// Difficulty at a step.
-pub(crate) type PacingFunction = Box<dyn FnMut(u64) -> Result<f64> + Send>;
 
 /// Refuses numbers that no machine has the memory for.
 fn check_sizes(config: &RunConfig) -> Result<()> {
@@ -318,48 +282,9 @@ fn arrangement(config: &RunConfig) -> Result<Arrangement> {
     })
 }
 
-fn open_pacing(config: &RunConfig, name: &str, written: &PacingConfig) -> Result<Source> {
-    let place = format!("pacing.{name}");
-    let (first_step, curve) = match *written {
-        PacingConfig::Linear { min, max, steps, quantum, falling, first_step } => {
-            (first_step, Curve::Power { min, max, steps, degree: 1.0, quantum, falling })
-        }
-        PacingConfig::Root { min, max, steps, degree, quantum, falling, first_step } => {
-            (first_step, Curve::Power { min, max, steps, degree, quantum, falling })
-        }
-        PacingConfig::Discrete { ref difficulty, ref until, hold_at, first_step } => {
-            (first_step, Curve::Discrete { difficulty: difficulty.clone(), until: until.clone(), hold_at })
-        }
-        PacingConfig::Plugin(ref plugin) => {
-            return Ok(Source::Plugin(Box::new(load(config, plugin, &place, PacingPlugin::load)?)));
-        }
-    };
-    let pacing = Pacing { first_step, curve };
-    pacing.check(|key| config.place(&format!("{place}.{key}")))?;
-    Ok(Source::Curve(pacing))
-}
-
 /// What decides the order of samples and how much of them is used, in a form to compare at a resume.
-fn identify(
-    config: &RunConfig,
-    dataset: &Dataset,
-    columns: &Columns,
-    policy: &PolicyPlugin,
-    pacings: &BTreeMap<String, Source>,
-) -> Result<Identity> {
-    let mut pacing_json = serde_json::Map::new();
-    for (name, source) in pacings {
-        let described = match (source, &config.pacing[name]) {
-            (Source::Plugin(plugin), PacingConfig::Plugin(written)) => json!({
-                "sha256": hex(&plugin.sha256()),
-                "config": written.config_json(&format!("pacing.{name}.config"))?,
-            }),
-            (Source::Curve(pacing), _) => serde_json::to_value(pacing).unwrap_or_default(),
-            (Source::Plugin(_), _) => serde_json::Value::Null,
-        };
-        pacing_json.insert(name.clone(), described);
-    }
-    let mut deciding = json!({ "policy": config.policy.config_json("policy.config")?, "pacing": pacing_json });
+fn identify(config: &RunConfig, dataset: &Dataset, columns: &Columns, policy: &PolicyPlugin, pacings: &PacingSources) -> Result<Identity> {
+    let mut deciding = json!({ "policy": config.policy.config_json("policy.config")?, "pacing": pacings.identify() });
     // Only where they are written, so that the states of runs without them stay valid.
     let lengths = [
         ("truncate", config.batch.truncate.as_ref().map(serde_json::to_value)),

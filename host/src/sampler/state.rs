@@ -1,64 +1,18 @@
 //! Where a run stands, as a value: small, versioned JSON that resumes anywhere with any number of ranks.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, io::Read, path::Path, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::{change::Changed, identity::Identity};
 use crate::{Error, Result, atomic, streams::StreamState};
 
-/// Version of the format that this release writes; it reads every version from 1.
-pub const STATE_VERSION: u32 = 1;
-
-/// What decides the order of samples. A state resumes only where all of it is the same.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Identity {
-    /// Fingerprint of the dataset in the run's view.
-    pub dataset: String,
-    /// Name and version of the policy.
-    pub plugin: String,
-    /// SHA-256 of its file.
-    pub plugin_sha256: String,
-    /// Hash of the policy's configuration, the pacing functions, and what they do to lengths.
-    pub config: String,
-    /// Hash of each column, by name. More of them at the resume do no harm.
-    pub columns: BTreeMap<String, String>,
-    /// Seed of the run.
-    pub seed: u64,
-}
-
-impl Identity {
-    /// Hash of a JSON value that does not depend on the order of keys.
-    pub(crate) fn hash(value: &Value) -> String {
-        let mut canonical = String::new();
-        canonicalize(value, &mut canonical);
-        format!("{:032x}", xxh3_128(canonical.as_bytes()))
-    }
-
-    /// What differs from another identity, in words; empty if nothing does.
-    fn differences(&self, other: &Identity) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut compare = |what: &str, mine: &str, theirs: &str| {
-            if mine != theirs {
-                found.push(format!("{what} (saved {mine}, here {theirs})"));
-            }
-        };
-        compare("dataset", &self.dataset, &other.dataset);
-        compare("plugin", &self.plugin, &other.plugin);
-        if self.plugin == other.plugin {
-            compare("plugin file", &self.plugin_sha256, &other.plugin_sha256);
-        }
-        compare("configuration of policy, pacing or lengths", &self.config, &other.config);
-        for (name, saved) in &self.columns {
-            compare(&format!("column `{name}`"), saved, other.columns.get(name).map_or("missing", String::as_str));
-        }
-        compare("seed", &self.seed.to_string(), &other.seed.to_string());
-        found
-    }
-}
+/// Version of the format that this release writes; it reads every version from 1. Version 2 knows restarts, fall-backs and changes.
+pub const STATE_VERSION: u32 = 2;
+/// Bytes of a file that may be a state: samples in hand take less than 200 MB, streams and policy a few.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// What is in hand, as a value: part of the state of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,6 +38,35 @@ pub(crate) struct Progress {
     pub(crate) policy: Option<Vec<u8>>,
     /// Samples drawn and not given out, if the run has a budget of tokens.
     pub(crate) in_hand: Option<InHand>,
+    /// Restarts of plugins so far, by their place in the run file.
+    pub(crate) restarts: BTreeMap<String, u32>,
+    /// Why `uniform` decides; `policy` is then what the other policy remembered before.
+    pub(crate) fell_back: Option<Arc<FellBack>>,
+}
+
+/// A policy failed, and another decides for the rest of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct FellBack {
+    /// First step of the other policy: the one at which the fault came.
+    pub step: u64,
+    /// Name and version of the policy that failed.
+    pub plugin: String,
+    /// What happened, and the code of the fault.
+    pub fault: String,
+    /// Name and version of the policy that decides since.
+    pub by: String,
+    /// SHA-256 of its file.
+    pub by_sha256: String,
+}
+
+impl FellBack {
+    /// What a person should know.
+    pub fn in_words(&self) -> String {
+        let FellBack { step, plugin, fault, by, .. } = self;
+        format!("policy `{plugin}` failed at step {step} ({fault}), and `{by}` decides from there on")
+    }
 }
 
 /// The state of a run as of the last batch that the trainer received, whatever was prefetched.
@@ -95,6 +78,10 @@ pub(crate) struct Progress {
 pub struct SamplerState {
     pub(crate) progress: Arc<Progress>,
     pub(crate) identity: Arc<Identity>,
+    /// What was let through at resumes, oldest first.
+    pub(crate) changes: Arc<[Changed]>,
+    /// The file that it was read from, or what stands for it.
+    pub(crate) origin: Option<Arc<str>>,
 }
 
 /// The JSON form.
@@ -112,6 +99,12 @@ struct Document {
     policy: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     in_hand: Option<InHandDocument>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    restarts: BTreeMap<String, u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fell_back: Option<FellBack>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<Changed>,
     identity: Identity,
     /// XXH3-128 of the document with this field empty: finds damage, not malice.
     check: String,
@@ -173,6 +166,21 @@ impl SamplerState {
         self.progress.in_hand.as_ref().map_or(0, |held| held.left_out.saturating_add(held.ids.len() as u64))
     }
 
+    /// How often plugins were started again after a fault, by their place in the run file: `policy`, `pacing.NAME`, `batch.tokens.packer`.
+    pub fn restarts(&self) -> &BTreeMap<String, u32> {
+        &self.progress.restarts
+    }
+
+    /// Since when and why `uniform` decides instead of the policy, if it does.
+    pub fn fell_back(&self) -> Option<&FellBack> {
+        self.progress.fell_back.as_deref()
+    }
+
+    /// What differed at resumes and was [let through](crate::Change), oldest first.
+    pub fn changes(&self) -> &[Changed] {
+        &self.changes
+    }
+
     /// What the run was made of.
     pub fn identity(&self) -> &Identity {
         &self.identity
@@ -191,6 +199,9 @@ impl SamplerState {
             streams: progress.streams.iter().map(|s| (s.name.to_string(), s.position, format!("{:016x}", s.identity))).collect(),
             policy: progress.policy.as_ref().map(|bytes| STANDARD.encode(bytes)),
             in_hand: progress.in_hand.as_ref().map(InHandDocument::of),
+            restarts: progress.restarts.clone(),
+            fell_back: progress.fell_back.as_deref().cloned(),
+            changes: self.changes.to_vec(),
             identity: (*self.identity).clone(),
             check: String::new(),
         };
@@ -243,8 +254,15 @@ impl SamplerState {
             streams,
             policy,
             in_hand: document.in_hand.map(InHandDocument::read).transpose().map_err(damaged)?,
+            restarts: document.restarts,
+            fell_back: document.fell_back.map(Arc::new),
         };
-        Ok(SamplerState { progress: Arc::new(progress), identity: Arc::new(document.identity) })
+        Ok(SamplerState {
+            progress: Arc::new(progress),
+            identity: Arc::new(document.identity),
+            changes: document.changes.into(),
+            origin: Some(place.into()),
+        })
     }
 
     /// Writes the state to a file, whole or not at all.
@@ -258,24 +276,34 @@ impl SamplerState {
     /// Reads a file that [`save`](SamplerState::save) wrote.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, otherwise as [`from_json`](SamplerState::from_json).
+    /// [`Error::Io`] if it cannot be read, [`Error::State`] if it is no text or larger than any state, otherwise as
+    /// [`from_json`](SamplerState::from_json).
     pub fn load(path: impl AsRef<Path>) -> Result<SamplerState> {
         let path = path.as_ref();
-        let json = atomic::read_text(path)?;
-        SamplerState::from_json(&json, &path.display().to_string())
+        let place = path.display().to_string();
+        let foreign = |what: &str| Error::state(&place, format!("not a state of a run ({what})"), "give a file that a run saved");
+        let mut bytes = Vec::new();
+        atomic::open_regular(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(foreign("it is larger than 1 GiB"));
+        }
+        let json = String::from_utf8(bytes).map_err(|_| foreign("it is no text"))?;
+        SamplerState::from_json(&json, &place)
     }
 
-    /// Refuses a run that is made of something else.
-    pub(crate) fn check(&self, here: &Identity) -> Result<()> {
-        let found = self.identity.differences(here);
-        if found.is_empty() {
-            return Ok(());
+    /// What errors call it: its file, or how far it is.
+    pub(crate) fn place(&self) -> String {
+        self.origin.as_ref().map_or_else(|| format!("as of step {}", self.step()), |origin| origin.to_string())
+    }
+
+    /// An error about something in this state, with the place of it.
+    pub(crate) fn blame(&self, error: Error) -> Error {
+        match error {
+            Error::State { place, problem, remedy } if self.origin.is_some() => {
+                Error::state(self.place(), format!("{place}: {problem}"), remedy)
+            }
+            other => other,
         }
-        Err(Error::state(
-            format!("as of step {}", self.step()),
-            format!("it belongs to another run: {} differs", found.join("; ")),
-            "resume with the same data, plugin, configuration and seed, or start from step 0",
-        ))
     }
 }
 
@@ -290,102 +318,5 @@ impl Document {
     }
 }
 
-fn canonicalize(value: &Value, out: &mut String) {
-    match value {
-        Value::Array(items) => {
-            out.push('[');
-            for item in items {
-                canonicalize(item, out);
-                out.push(',');
-            }
-            out.push(']');
-        }
-        Value::Object(map) => {
-            let mut entries: Vec<_> = map.iter().collect();
-            entries.sort_by_key(|(key, _)| key.as_str());
-            out.push('{');
-            for (key, item) in entries {
-                out.push_str(&Value::from(key.as_str()).to_string());
-                out.push(':');
-                canonicalize(item, out);
-                out.push(',');
-            }
-            out.push('}');
-        }
-        plain => out.push_str(&plain.to_string()),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn state() -> SamplerState {
-        let streams = vec![StreamState { name: "all".into(), position: 1 << 40, identity: 7 }];
-        let policy = Some(vec![0, 255]);
-        let progress =
-            Progress { step: 3, consumed_samples: 96, consumed_tokens: Some(5000), layer_tokens: None, streams, policy, in_hand: None };
-        let identity = Identity {
-            dataset: "9f3a".into(),
-            plugin: "uniform 0.1.0".into(),
-            plugin_sha256: "ab".into(),
-            config: Identity::hash(&serde_json::json!({ "b": 1, "a": [1.5, null] })),
-            columns: BTreeMap::from([("length".into(), "00".into())]),
-            seed: 5,
-        };
-        SamplerState { progress: Arc::new(progress), identity: Arc::new(identity) }
-    }
-
-    #[test]
-    fn a_state_reads_back_to_the_same_bytes() {
-        let json = state().to_json();
-        assert_eq!(SamplerState::from_json(&json, "x").unwrap().to_json(), json);
-    }
-
-    #[test]
-    fn tokens_of_layers_are_in_a_state_only_where_they_are_counted() {
-        assert!(!state().to_json().contains("layer_tokens"));
-        let progress = Progress { layer_tokens: Some(1 << 60), ..(*state().progress).clone() };
-        let counted = SamplerState { progress: Arc::new(progress), ..state() };
-        assert_eq!(SamplerState::from_json(&counted.to_json(), "x").unwrap().layer_tokens(), Some(1 << 60));
-    }
-
-    #[test]
-    fn every_flipped_bit_is_noticed() {
-        let json = state().to_json().into_bytes();
-        for bit in 0..json.len() * 8 {
-            let mut flipped = json.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            let Ok(text) = String::from_utf8(flipped) else { continue };
-            // Hexadecimal digits in the other case are the same number.
-            let same = text.eq_ignore_ascii_case(std::str::from_utf8(&json).unwrap());
-            assert!(same || SamplerState::from_json(&text, "x").is_err(), "bit {bit} of {text}");
-        }
-    }
-
-    #[test]
-    fn a_state_of_a_later_version_is_refused_by_number() {
-        let error = SamplerState::from_json(r#"{"format":"curricle-state","version":9}"#, "s.json").unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "state `s.json`: its version is 9, this release reads 1 to 1; resume with the release that saved it, or a later one"
-        );
-    }
-
-    #[test]
-    fn another_seed_is_refused_with_both() {
-        let here = Identity { seed: 6, ..state().identity().clone() };
-        assert_eq!(
-            state().check(&here).unwrap_err().to_string(),
-            "state `as of step 3`: it belongs to another run: seed (saved 5, here 6) differs; resume with the same data, plugin, \
-             configuration and seed, or start from step 0"
-        );
-    }
-
-    #[test]
-    fn the_hash_of_a_configuration_ignores_the_order_of_keys() {
-        let a: Value = serde_json::from_str(r#"{"x":1,"y":{"b":2,"a":"é"}}"#).unwrap();
-        let b: Value = serde_json::from_str(r#"{"y":{"a":"é","b":2},"x":1}"#).unwrap();
-        assert_eq!(Identity::hash(&a), Identity::hash(&b));
-    }
-}
+mod tests;

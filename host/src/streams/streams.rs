@@ -42,6 +42,8 @@ pub struct Streams {
     waiting: BTreeMap<Arc<str>, StreamState>,
     memory: u64,
     max_memory: u64,
+    /// Whether a stream of a restored state may have other conditions than it was saved with.
+    conditions_change: bool,
 }
 
 #[derive(Debug)]
@@ -54,12 +56,18 @@ impl Streams {
     /// No streams yet. With the name of a stream, `seed` decides its random order.
     pub fn new(columns: Arc<Columns>, seed: u64) -> Streams {
         let (streams, numbers, waiting) = Default::default();
-        Streams { columns, seed, streams, numbers, waiting, memory: 0, max_memory: MAX_MEMORY }
+        Streams { columns, seed, streams, numbers, waiting, memory: 0, max_memory: MAX_MEMORY, conditions_change: false }
     }
 
     /// Lets the selections of all streams together take this many bytes, beyond the mapped columns; 8 GiB without this call.
     pub fn set_max_memory(&mut self, bytes: u64) {
         self.max_memory = bytes;
+    }
+
+    /// Lets streams of a restored state that are opened from now on have other conditions or another order than they were saved with. They
+    /// keep their positions, the number of samples that were drawn from them.
+    pub fn let_conditions_change(&mut self) {
+        self.conditions_change = true;
     }
 
     /// Opens the endless stream of the samples that meet every condition, and gives its number. Opening a name again gives the same number,
@@ -75,8 +83,15 @@ impl Streams {
             return if open.identity == identity { Ok(number) } else { Err(other(name, "was opened before")) };
         }
         let state = self.waiting.get(name);
-        if state.is_some_and(|state| state.identity != identity) {
-            return Err(other(name, "was saved"));
+        if let Some(state) = state.filter(|state| state.identity != identity) {
+            if !self.conditions_change {
+                return Err(other(name, "was saved"));
+            }
+            tracing::warn!(
+                stream = name,
+                position = state.position,
+                "goes on with other conditions or another order than it was saved with"
+            );
         }
         let number = u32::try_from(self.streams.len()).ok().filter(|_| self.streams.len() < MAX_STREAMS);
         let number = number.ok_or_else(|| Error::data(format!("more than {MAX_STREAMS} streams are open"), "open fewer streams"))?;

@@ -93,10 +93,8 @@ fn totals_are_finite() {
 fn the_deadline_ends_an_endless_loop() {
     let limits = Limits { deadline: Duration::from_millis(30), ..Limits::default() };
     let error = start(&metric("(loop $l (br $l))"), &limits).measure(&SAMPLES).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "plugin `m`, metric.measure: it ran longer than its deadline of 30 ms; look for a loop without end, or raise `limits.deadline`"
-    );
+    let text = error.to_string();
+    assert!(text.starts_with("plugin `m`, metric.measure: it ran for ") && text.contains("longer than its deadline of 30 ms; "), "{text}");
     assert_eq!(error.code(), "plugin-limit");
 }
 

@@ -158,9 +158,35 @@ fn work_of_the_host_is_held_to_the_fuel() {
     let error = load(&guest, &limits).start(context(), None).unwrap().fill(step(5), &mut Plan::new(16)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "plugin `q`, policy.fill, step 5: it asked the host for more work than its fuel of 3000 allows; ask once for many samples and keep the \
-         answers, or raise `limits.fuel`"
+        "plugin `q`, policy.fill, step 5: the host did work of 3000 units for it and is asked for 100 more, its fuel is 3000; ask once for many \
+         samples and keep the answers, or raise `limits.fuel`"
     );
+}
+
+#[test]
+fn a_panic_of_the_host_in_an_import_is_an_error() {
+    let guest = policy("policy", &format!("(call $difficulty (i32.const 512) (i32.const 3) (local.get 0) (i32.const 704)) {OK}"));
+    let pacings = Box::new(|_: &str, step: u64| -> Option<Result<f64>> { panic!("no difficulty at {step}") });
+    let mut policy = load(&guest, &Limits::default()).start(Context { pacings, ..context() }, None).unwrap();
+    let mut plan = Plan::new(16);
+    let error = policy.fill(step(5), &mut plan).unwrap_err();
+    assert_eq!(error.code(), "internal");
+    let expected = "internal error while plugin `q`, policy.fill, step 5: no difficulty at 5; ";
+    assert!(error.to_string().starts_with(expected), "{error}");
+    assert_eq!(plan.size(), 16);
+    let error = policy.fill(step(6), &mut plan).unwrap_err().to_string();
+    assert!(error.contains("it cannot be called any more since `policy.fill` failed"), "{error}");
+}
+
+#[test]
+fn what_is_handed_over_is_work_for_the_host() {
+    let guest = guest("policy")
+        .import("logging", "log", "(param i32 i32 i32)")
+        .export("configure", &format!("(param i32 i32) (result i32) {OK}"))
+        .export("fill", &format!("{FILL} (loop $l (call $log (i32.const 0) (i32.const 0) (i32.const 65536)) (br $l)) {OK}"));
+    let limits = Limits { fuel: 100_000, ..Limits::default() };
+    let error = load(&guest, &limits).start(context(), None).unwrap().fill(step(5), &mut Plan::new(16)).unwrap_err().to_string();
+    assert!(error.contains("the host did work of 98892 units for it and is asked for 8242 more, its fuel is 100000"), "{error}");
 }
 
 #[test]
