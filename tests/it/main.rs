@@ -2,6 +2,8 @@
 
 /// Batches are the same however a run is divided, prefetched and interrupted.
 mod determinism;
+/// Going on: from older states, with other sizes, with what the operator lets differ.
+mod resume;
 /// What each built-in policy promises, through the sandbox.
 mod policies;
 /// Columns are the same over any threads and breaks, and right.
@@ -17,6 +19,8 @@ mod robustness;
 /// Killed at any moment, everything is whole and goes on.
 #[cfg(unix)]
 mod kill;
+/// Plugins that do wrong in every way: one clear error each, and the process goes on.
+mod hostile;
 /// Disks that are full or read-only.
 mod disk;
 /// From text to a dataset, whole or in several goes.
@@ -27,6 +31,12 @@ mod cli;
 mod examples;
 /// The repository's own order.
 mod tidy;
+/// Bytes of strangers: seeds of the fuzz targets and mutations of them.
+mod fuzz;
+/// What is depended on may be.
+mod licences;
 /// Files of others: what they write is read here, what is written here is read by them.
 mod formats;
 mod deepspeed;
+/// A policy in Python.
+mod python;

@@ -1,5 +1,6 @@
 //! `cargo xtask …`: set-up, demo, tests. A plugin author needs none of it.
 
+mod checks;
 mod setup;
 mod tasks;
 
@@ -15,7 +16,12 @@ usage: cargo xtask TASK
   demo                     build everything and run `curricle demo`
   test [--soak] [FILTER]   build the plugins, then run every test, or those whose name contains FILTER
   bench [FILTER]           measure the first table of docs/benchmarks.md on this machine
+  bench sandbox [FILTER]   measure what the sandbox costs, with a plugin in Python that is made under target/bench
   bench deepspeed [FILTER] measure the one against DeepSpeed, which is installed under target/bench if need be (5 GB)
+  fuzz [TARGET] [SECONDS]  fuzz one target, or each in turn, for ten minutes or so many seconds; takes nightly Rust and cargo-fuzz
+  fuzz corpus              write the files that fuzzing starts from into fuzz/corpus
+  deny                     licences, duplicates, sources and known vulnerabilities of all dependencies; takes cargo-deny
+  miri [FILTER]            run the tests that need neither mapped files nor plugins under Miri; takes nightly Rust
   ci                       formatting, lints, every test";
 
 fn main() -> ExitCode {
@@ -43,10 +49,25 @@ fn run(arguments: &[&str]) -> Result<()> {
                 _ => bail!("`test` takes `--soak` and one filter\n\n{USAGE}"),
             }
         }
+        ["bench", "sandbox"] => tasks::bench("sandbox", None),
+        ["bench", "sandbox", filter] if !filter.starts_with('-') => tasks::bench("sandbox", Some(filter)),
         ["bench", "deepspeed"] => tasks::bench("deepspeed", None),
         ["bench", "deepspeed", filter] if !filter.starts_with('-') => tasks::bench("deepspeed", Some(filter)),
         ["bench"] => tasks::bench("spine", None),
         ["bench", filter] if !filter.starts_with('-') => tasks::bench("spine", Some(filter)),
+        ["fuzz", "corpus"] => checks::corpus(),
+        ["fuzz"] => checks::fuzz(None, checks::SECONDS),
+        ["fuzz", first] => match first.parse() {
+            Ok(seconds) => checks::fuzz(None, seconds),
+            Err(_) => checks::fuzz(Some(first), checks::SECONDS),
+        },
+        ["fuzz", target, seconds] => match seconds.parse() {
+            Ok(seconds) => checks::fuzz(Some(target), seconds),
+            Err(_) => bail!("`{seconds}` is no number of seconds\n\n{USAGE}"),
+        },
+        ["deny"] => checks::deny(),
+        ["miri"] => checks::miri(None),
+        ["miri", filter] if !filter.starts_with('-') => checks::miri(Some(filter)),
         ["ci"] => tasks::ci(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

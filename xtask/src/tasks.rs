@@ -11,17 +11,17 @@ use anyhow::{Context, Result, bail};
 use crate::setup;
 
 /// The repository.
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
 }
 
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     root().join("target")
 }
 
 /// Runs a program in a folder of the repository; its output is the user's.
-fn run(what: &str, folder: &str, command: &mut Command) -> Result<()> {
+pub(crate) fn run(what: &str, folder: &str, command: &mut Command) -> Result<()> {
     eprintln!("==> {what}");
     let status = command.current_dir(root().join(folder)).status();
     let status = status.with_context(|| format!("cannot start `{}`", command.get_program().to_string_lossy()))?;
@@ -31,17 +31,18 @@ fn run(what: &str, folder: &str, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-fn cargo(arguments: &[&str]) -> Command {
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut cargo = Command::new("cargo");
     cargo.args(arguments).envs(places());
     cargo
 }
 
 /// Tests and demo take the plugins and the command of this checkout, and leave the user's cache alone.
-fn places() -> [(&'static str, PathBuf); 3] {
+pub(crate) fn places() -> [(&'static str, PathBuf); 4] {
     let target = target();
     [
         ("CURRICLE_PLUGINS", target.join("plugins")),
+        ("CURRICLE_HOSTILE", target.join("hostile")),
         ("CURRICLE_CACHE", target.join("cache")),
         ("CURRICLE_BIN", target.join("debug").join("curricle")),
     ]
@@ -53,6 +54,12 @@ pub(crate) fn plugins() -> Result<()> {
     // Always the same selection: another one would have other features of dependencies, and build them again.
     run("building the workspace", "", &mut cargo(&["build", "--workspace", "--all-targets"]))?;
     run("building the plugins", "", curricle().args(["build", "plugins", "--out", "target/plugins"]))
+}
+
+/// Builds the plugins that do wrong on purpose, apart from those that somebody may want to use.
+fn hostile() -> Result<()> {
+    let folders = ["policy", "metric", "packer", "pacing"].map(|world| format!("tests/hostile/evil-{world}"));
+    run("building the hostile plugins", "", curricle().arg("build").args(folders).args(["--out", "target/hostile"]))
 }
 
 /// The command that was built.
@@ -69,6 +76,7 @@ pub(crate) fn demo(arguments: &[&str]) -> Result<()> {
 
 pub(crate) fn test(soak: bool, filter: Option<&str>) -> Result<()> {
     plugins()?;
+    hostile()?;
     let mut tally = Tally::default();
     // Apart from the guest builds: two targets and perhaps two compilers in one folder would build everything twice.
     let mut native = cargo(&["test", "--target-dir", "../target/native"]);
@@ -89,7 +97,11 @@ pub(crate) fn test(soak: bool, filter: Option<&str>) -> Result<()> {
 /// Runs one of the programs in `tests/benches`.
 pub(crate) fn bench(name: &str, filter: Option<&str>) -> Result<()> {
     plugins()?;
-    let mut bench = cargo(&["bench", "--package", "curricle-tests", "--bench", name, "--"]);
+    let mut bench = cargo(&["bench", "--package", "curricle-tests", "--bench", name]);
+    if name == "sandbox" {
+        bench.args(["--features", "bare"]);
+    }
+    bench.arg("--");
     run("measuring", "", bench.args(filter))
 }
 
@@ -99,7 +111,7 @@ pub(crate) fn ci() -> Result<()> {
         run(&format!("formatting of {place}"), folder, &mut cargo(&["fmt", "--all", "--check"]))?;
     }
     run("lints of the workspace", "", &mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    let lints = ["clippy", "--all-targets", "--target-dir", "../target/native", "--", "-D", "warnings"];
+    let lints = ["clippy", "--workspace", "--all-targets", "--target-dir", "../target/native", "--", "-D", "warnings"];
     run("lints of the plugins", "plugins", &mut cargo(&lints))?;
     test(false, None)
 }

@@ -169,7 +169,8 @@ impl PartFile {
         bytes.clear();
         reader.read_to_end(&mut bytes).map_err(read)?;
         hash.update(bytes.len().checked_sub(24).and_then(|end| bytes.get(..end)).unwrap_or_default());
-        match hash.digest128() == self.hash {
+        // A fuzzer cannot make hashes, and shall see what lies behind them.
+        match hash.digest128() == self.hash || cfg!(fuzzing) {
             true => Ok(()),
             false => Err(broken(&self.path, name, "its bytes are not those that were written")),
         }

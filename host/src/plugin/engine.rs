@@ -27,6 +27,9 @@ pub(crate) enum Profile {
     /// Computes over every token: as fast as the sandbox allows, stopped by the deadline alone. A NaN in the answer is refused, so its bits
     /// never reach a result.
     Measure,
+    /// Neither metered nor stopped by anything: what the sandbox is measured against.
+    #[cfg(feature = "bare")]
+    Bare,
 }
 
 impl Profile {
@@ -38,7 +41,7 @@ impl Profile {
         }
         // Calls cost a third without; plugins have nothing to wait for.
         config.concurrency_support(false);
-        config.epoch_interruption(true);
+        config.epoch_interruption(matches!(self, Profile::Decide | Profile::Measure));
         config.consume_fuel(self == Profile::Decide);
         config.cranelift_nan_canonicalization(self == Profile::Decide);
         config.cranelift_opt_level(OptLevel::Speed);
@@ -63,16 +66,18 @@ pub(crate) struct Engine {
 }
 
 /// The live engine of each profile, and the process whose thread advances its clock.
-static LIVE: Mutex<[Option<(EngineWeak, u32)>; 2]> = Mutex::new([None, None]);
+static LIVE: Mutex<[Option<(EngineWeak, u32)>; 3]> = Mutex::new([None, None, None]);
 
 /// The engine of a profile: the one in use, or else a fresh one. `plugin` is named if there can be none.
 pub(crate) fn engine(profile: Profile, plugin: &str) -> Result<Engine> {
     let cpu = cpu()?;
     let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
-    let [decide, measure] = &mut *live;
+    let [decide, measure, _bare] = &mut *live;
     let slot = match profile {
         Profile::Decide => decide,
         Profile::Measure => measure,
+        #[cfg(feature = "bare")]
+        Profile::Bare => _bare,
     };
     let wasm = match slot.as_ref().and_then(|(weak, _)| weak.upgrade()) {
         Some(wasm) => wasm,

@@ -23,6 +23,8 @@ mod resume;
 mod planner;
 mod prefetch;
 mod rank_digest;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -41,7 +43,7 @@ pub use self::{
 };
 use self::{
     prefetch::{Prefetch, Worker},
-    rank_digest::Witness,
+    rank_digest::Accord,
     state::Progress,
 };
 use crate::{Result, batch::Batch};
@@ -76,8 +78,8 @@ pub struct Sampler {
     prefetch: Prefetch,
     given_out: Arc<Progress>,
     identity: Arc<Identity>,
-    witness: Witness,
     changes: Arc<[Changed]>,
+    accord: Accord,
 }
 
 impl Sampler {
@@ -108,11 +110,11 @@ impl Sampler {
 
     fn with(run: &Run, planner: Planner) -> Result<Sampler> {
         let SamplerState { progress, identity, changes, .. } = planner.state();
-        let witness = planner.witness().clone();
+        let accord = planner.accord().clone();
         tracing::info!(step = progress.step, prefetch = run.config.prefetch, "starting");
         let value_names = run.config.batch.values.iter().cloned().collect();
         let worker = Worker::new(planner, run.assembler()?, value_names);
-        Ok(Sampler { prefetch: Prefetch::start(worker, run.config.prefetch), given_out: progress, identity, changes, witness })
+        Ok(Sampler { prefetch: Prefetch::start(worker, run.config.prefetch), given_out: progress, identity, changes, accord })
     }
 
     /// This rank's part of the next global batch; `None` when the run is over.
@@ -123,7 +125,7 @@ impl Sampler {
     pub fn next_batch(&mut self) -> Result<Option<Batch>> {
         Ok(self.prefetch.next()?.map(|(batch, progress)| {
             self.given_out = progress;
-            self.witness.moved(batch.step, batch.digest);
+            self.accord.moved(batch.step, batch.digest);
             batch
         }))
     }
@@ -131,7 +133,7 @@ impl Sampler {
     /// What the ranks of a run exchange to know that they agree: 16 bytes, of the last batch that [`next_batch`](Sampler::next_batch)
     /// returned. Before the first they say what the run is made of, so that ranks can compare before they begin.
     pub fn rank_digest(&self) -> RankDigest {
-        self.witness.digest()
+        self.accord.digest()
     }
 
     /// State as of the last batch that [`next_batch`](Sampler::next_batch) returned.

@@ -9,7 +9,7 @@ use super::{
     hand::Hand,
     identity::Identity,
     on_fault::Restarts,
-    rank_digest::{RankDigest, Witness},
+    rank_digest::{Accord, RankDigest},
     resume::Standing,
     run::Run,
     state::{Progress, SamplerState},
@@ -37,7 +37,7 @@ pub struct Planner {
     progress: Arc<Progress>,
     identity: Arc<Identity>,
     changes: Arc<[Changed]>,
-    witness: Witness,
+    accord: Accord,
 }
 
 /// One global batch, planned.
@@ -88,7 +88,7 @@ impl Planner {
             Some(tokens) => Some(Hand::new(run, tokens, progress.in_hand.clone().unwrap_or_default(), &restarts)?),
             None => None,
         };
-        let witness = Witness::new(&run.identity, &run.config, progress.step);
+        let accord = Accord::new(&run.identity, &run.config, progress.step);
         Ok(Planner {
             warden,
             seed: run.config.seed,
@@ -102,7 +102,7 @@ impl Planner {
             identity: Arc::new(run.identity.clone()),
             restarts,
             changes,
-            witness,
+            accord,
         })
     }
 
@@ -165,17 +165,17 @@ impl Planner {
             restarts: self.restarts.counts(),
             fell_back: self.warden.fell_back().cloned(),
         });
-        self.witness.moved(step, digest);
+        self.accord.moved(step, digest);
         Ok(Some(Planned { step, plan, digest, progress: self.progress.clone() }))
     }
 
     /// As [`Sampler::rank_digest`](crate::Sampler::rank_digest), of the last batch that was planned.
     pub fn rank_digest(&self) -> RankDigest {
-        self.witness.digest()
+        self.accord.digest()
     }
 
-    pub(crate) fn witness(&self) -> &Witness {
-        &self.witness
+    pub(crate) fn accord(&self) -> &Accord {
+        &self.accord
     }
 
     /// State as of the last batch that was planned.

@@ -15,8 +15,8 @@ use crate::{Error, Result, batch::Digest, hex};
 ///
 /// # Layout
 /// Little-endian, two bytes each but the last: the low bits of the step; a hash of the dataset; of the plugin (name, version and file); of the
-/// configuration (policy, pacing, lengths; sizes and ends of the run, and `on-fault`); of the columns; of the seed; and in four bytes a hash of all of
-/// these whole and of the digest of the global batch.
+/// configuration (policy, pacing, lengths; sizes and ends of the run, and `on-fault`); of the columns; of the seed; and in four bytes a hash of
+/// all of these whole and of the digest of the global batch.
 ///
 /// The step is that of the last batch handed out; before the first, that of the batch to come.
 ///
@@ -204,7 +204,7 @@ impl FromStr for RankDigest {
 
 /// Where a rank stands: what its digest is made of.
 #[derive(Clone, Debug)]
-pub(crate) struct Witness {
+pub(crate) struct Accord {
     /// Hashes of dataset, plugin, configuration, columns and seed.
     parts: [u64; PARTS.len()],
     step: u64,
@@ -212,9 +212,9 @@ pub(crate) struct Witness {
     last: Option<Digest>,
 }
 
-impl Witness {
+impl Accord {
     /// Before the batch of `step`.
-    pub(crate) fn new(identity: &Identity, config: &RunConfig, step: u64) -> Witness {
+    pub(crate) fn new(identity: &Identity, config: &RunConfig, step: u64) -> Accord {
         let seed = identity.seed.to_string();
         let sizes = sizes(config);
         let columns: Vec<&str> = identity.columns.iter().flat_map(|(name, column)| [name.as_str(), column.as_str()]).collect();
@@ -225,7 +225,7 @@ impl Witness {
             hash(3, &columns),
             hash(4, &[&seed]),
         ];
-        Witness { parts, step, last: None }
+        Accord { parts, step, last: None }
     }
 
     /// After a batch.
@@ -250,7 +250,8 @@ impl Witness {
     }
 }
 
-/// The sizes and ends of a run, and what a fault of its policy does. They may change at a resume, so no identity has them; ranks that run at once need the same.
+/// The sizes and ends of a run, and what a fault of its policy does. They may change at a resume, so no identity has them; ranks that run at
+/// once need the same.
 fn sizes(config: &RunConfig) -> String {
     let batch = &config.batch;
     let tokens = batch.tokens.as_ref().map(|t| json!([t.max_tokens, t.micro_batches, t.min_samples, t.max_samples, t.equal_size]));
@@ -294,9 +295,9 @@ mod tests {
     fn rank(change: impl FnOnce(&mut Identity), step: u64, batch: u8) -> RankDigest {
         let mut identity = identity();
         change(&mut identity);
-        let mut witness = Witness::new(&identity, &config("global-batch-size = 8"), 0);
-        witness.moved(step, Digest([batch; 16]));
-        witness.digest()
+        let mut accord = Accord::new(&identity, &config("global-batch-size = 8"), 0);
+        accord.moved(step, Digest([batch; 16]));
+        accord.digest()
     }
 
     fn same() -> RankDigest {
@@ -316,7 +317,7 @@ mod tests {
         assert_eq!(digest.bytes()[..2], [3, 2]);
         // Pinned, so that releases of this library that make the same batches say so.
         assert_eq!(digest.to_string(), "03026694cf0433e968ba4ae1a7e4f874");
-        let before = Witness::new(&identity(), &config("global-batch-size = 8"), 0x0001_0203).digest();
+        let before = Accord::new(&identity(), &config("global-batch-size = 8"), 0x0001_0203).digest();
         assert_eq!(before.bytes()[..ORDER], digest.bytes()[..ORDER]);
         assert_ne!(before, digest);
     }
@@ -348,7 +349,7 @@ mod tests {
 
     #[test]
     fn sizes_are_part_of_the_configuration() {
-        let of = |rest: &str| Witness::new(&identity(), &config(rest), 0).digest();
+        let of = |rest: &str| Accord::new(&identity(), &config(rest), 0).digest();
         let first = of("global-batch-size = 8");
         for other in ["global-batch-size = 4", "global-batch-size = 8\n[batch.tokens]\nmax-tokens = 9\nmicro-batches = 2"] {
             let text = message(&[of(other), first, first]);

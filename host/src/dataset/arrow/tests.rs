@@ -103,6 +103,14 @@ fn a_sliced_list_keeps_its_own_rows() {
 }
 
 #[test]
+fn rows_of_no_tokens_are_no_documents_since_a_small_file_could_claim_any_number_of_them() {
+    let field = Arc::new(Field::new("item", arrow_schema::DataType::Int32, false));
+    let empty: ArrayRef =
+        Arc::new(FixedSizeListArray::try_new_with_length(field, 0, Arc::new(Int32Array::from(Vec::<i32>::new())), None, 9).unwrap());
+    assert!(error(&bytes(&[batch(vec![("ids", empty)])], false), None).contains("no column holds lists of integers"));
+}
+
+#[test]
 fn columns_that_hold_no_tokens_are_refused_with_those_that_do() {
     let numbers: ArrayRef = Arc::new(Int32Array::from(vec![1]));
     let two = bytes(&[batch(vec![("n", numbers.clone()), ("ids", lists(&[&[1]])), ("mask", lists(&[&[1]]))])], false);

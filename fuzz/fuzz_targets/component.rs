@@ -1,0 +1,6 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: curricle_fuzz::prepare(), |data: &[u8]| {
+    (curricle_tests::fuzz::target("component").run)(data);
+    curricle_fuzz::empty_cache();
+});

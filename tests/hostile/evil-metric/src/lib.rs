@@ -1,0 +1,165 @@
+//! A metric that measures lengths in one pass, and does wrong where it is told to.
+
+use curricle_guest::{Metric, Needs, Result, Samples, Values, export};
+use serde::Deserialize;
+use wrong::{Wrong, commit};
+
+/// Its configuration.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// A misdeed that every world has.
+    wrong: Option<Wrong>,
+    /// The call that it happens in.
+    #[serde(default, rename = "in")]
+    call: Call,
+    /// A misdeed of metrics.
+    answer: Option<Answer>,
+    /// The sample from which it does wrong.
+    #[serde(default)]
+    at: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Call {
+    Configure,
+    Accumulate,
+    Partial,
+    Merge,
+    Finish,
+    Totals,
+    #[default]
+    Measure,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Answer {
+    /// A value that is none.
+    Nan,
+    /// One value too few.
+    Short,
+    /// One value too many.
+    Long,
+    /// Values of another type.
+    Type,
+    /// A partial result of 64 MiB.
+    Partial,
+    /// A merged result that is 32 MiB larger than what was merged.
+    Merge,
+    /// Merged results that have nothing to do with what was merged: no fault of a call.
+    Lies,
+    /// An infinite total.
+    Infinite,
+    /// More totals than are kept.
+    Totals,
+    /// More passes than are made.
+    Passes,
+    /// Neither passes nor values.
+    Nothing,
+}
+
+/// The metric.
+#[derive(Debug)]
+pub struct Evil {
+    config: Config,
+    tokens: u64,
+}
+
+impl Metric for Evil {
+    type Config = Config;
+
+    fn needs(&self) -> Needs {
+        match self.config.answer {
+            Some(Answer::Passes) => Needs::passes(17),
+            Some(Answer::Nothing) => Needs { passes: 0, tokens: false, values: false },
+            _ => Needs::passes(1),
+        }
+    }
+
+    fn configure(config: Config) -> Result<Self> {
+        let evil = Evil { config, tokens: 0 };
+        evil.general(Call::Configure)?;
+        Ok(evil)
+    }
+
+    fn accumulate(&mut self, _: u32, samples: &Samples) -> Result<()> {
+        if samples.first() >= self.config.at {
+            self.general(Call::Accumulate)?;
+        }
+        self.tokens += samples.lengths().map(u64::from).sum::<u64>();
+        Ok(())
+    }
+
+    fn partial(&mut self, _: u32) -> Vec<u8> {
+        // `partial` and `totals` cannot refuse.
+        let _ = self.general(Call::Partial);
+        if self.does(Answer::Partial) {
+            return vec![0; 64 << 20];
+        }
+        std::mem::take(&mut self.tokens).to_le_bytes().to_vec()
+    }
+
+    fn merge(&mut self, _: u32, partials: &[Vec<u8>]) -> Result<Vec<u8>> {
+        self.general(Call::Merge)?;
+        if self.does(Answer::Merge) {
+            return Ok(vec![0; 32 << 20]);
+        }
+        let number = |bytes: &Vec<u8>| bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let sum = partials.iter().map(number).fold(0, u64::wrapping_add);
+        Ok(if self.does(Answer::Lies) { 42u64 } else { sum }.to_le_bytes().to_vec())
+    }
+
+    fn finish(&mut self, _: u32, merged: &[u8]) -> Result<()> {
+        self.general(Call::Finish)?;
+        self.tokens = merged.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        Ok(())
+    }
+
+    fn totals(&mut self) -> Vec<f64> {
+        let _ = self.general(Call::Totals);
+        match self.config.answer {
+            Some(Answer::Infinite) => vec![1.0, f64::INFINITY],
+            Some(Answer::Totals) => vec![0.0; (1 << 24) + 1],
+            _ => vec![self.tokens as f64],
+        }
+    }
+
+    fn measure(&mut self, samples: &Samples) -> Result<Values> {
+        let mut lengths: Vec<f32> = samples.lengths().map(|length| length as f32).collect();
+        if samples.first() + (samples.len() as u64) <= self.config.at {
+            return Ok(lengths.into());
+        }
+        self.general(Call::Measure)?;
+        match self.config.answer {
+            Some(Answer::Nan) => {
+                let place = self.config.at.saturating_sub(samples.first()) as usize;
+                if let Some(value) = lengths.get_mut(place) {
+                    *value = f32::NAN;
+                }
+            }
+            Some(Answer::Short) => drop(lengths.pop()),
+            Some(Answer::Long) => lengths.push(0.0),
+            Some(Answer::Type) => return Ok(lengths.into_iter().map(f64::from).collect::<Vec<f64>>().into()),
+            _ => {}
+        }
+        Ok(lengths.into())
+    }
+}
+
+impl Evil {
+    /// Does wrong if this is the call for it.
+    fn general(&self, call: Call) -> Result<()> {
+        match self.config.wrong {
+            Some(wrong) if self.config.call == call => commit(wrong),
+            _ => Ok(()),
+        }
+    }
+
+    fn does(&self, answer: Answer) -> bool {
+        self.config.answer == Some(answer)
+    }
+}
+
+export!(metric: Evil);

@@ -1,0 +1,6 @@
+;; Asks for `wasi:sockets/network@0.2.0`.
+;; component
+(component
+    (import "wasi:sockets/network@0.2.0" (instance))
+    (instance $none)
+    (export "curricle:plugin/pacing@0.1.0" (instance $none)))

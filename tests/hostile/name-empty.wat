@@ -1,0 +1,3 @@
+;; Has no name.
+;; module: pacing
+(data (i32.const 20) "\00")

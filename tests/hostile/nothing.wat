@@ -1,0 +1,4 @@
+;; Is a component of nothing.
+;; component
+(component
+    )

@@ -1,0 +1,3 @@
+;; Traps after its answer was read.
+;; module: pacing
+(func (export "post configure") (param i32) (unreachable))

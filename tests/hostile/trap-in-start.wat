@@ -1,0 +1,4 @@
+;; Traps before its first call.
+;; module: pacing
+(func $start (unreachable))
+(start $start)

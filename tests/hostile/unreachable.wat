@@ -1,0 +1,4 @@
+;; Reaches what it holds unreachable.
+;; module: pacing
+(func (export "difficulty") (param i64) (result f64)
+    (unreachable))

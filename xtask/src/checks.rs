@@ -1,0 +1,150 @@
+//! Checks that take tools which not everybody has, and longer than CI has: fuzzing, dependencies, Miri.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio, id},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::tasks::{cargo, places, plugins, root, run, target};
+
+/// How long a target is fuzzed if nobody says so.
+pub(crate) const SECONDS: u64 = 600;
+/// Targets that load plugins, or unpack files, of the fuzzer's making: their cache is emptied after each.
+const INVENTING: [&str; 5] = ["arrow_dataset", "component", "guest", "parquet", "smith"];
+/// Tests that need neither mapped files, nor plugins, nor the time that 10⁶ samples take in Miri.
+const MIRI: [&str; 9] = [
+    "packing::",
+    "streams::permutation::",
+    "streams::lanes::",
+    "streams::battery::",
+    "columns::set::",
+    "batch::",
+    "dataset::tokens::",
+    "deepspeed::elements::",
+    "pacing::",
+];
+
+/// Writes the seeds of all targets.
+pub(crate) fn corpus() -> Result<()> {
+    plugins()?;
+    let mut command = Command::new(target().join("debug").join("fuzz-corpus"));
+    run("writing seeds", "", command.arg("fuzz/corpus").envs(places()))
+}
+
+/// Fuzzes.
+pub(crate) fn fuzz(only: Option<&str>, seconds: u64) -> Result<()> {
+    nightly()?;
+    if !succeeds(&["fuzz", "--version"]) {
+        bail!("cargo-fuzz is missing; `cargo install cargo-fuzz --locked` gets it");
+    }
+    let names = names()?;
+    let chosen: Vec<&String> = names.iter().filter(|name| only.is_none_or(|only| only == name.as_str())).collect();
+    if chosen.is_empty() {
+        bail!("there is no target `{}`; there are {}", only.unwrap_or_default(), names.join(", "));
+    }
+    corpus()?;
+    let scratch = Scratch::new()?;
+    for name in chosen {
+        let folder = root().join("fuzz/corpus").join(name);
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+        // Inputs at which something went wrong once lie beside those that were made.
+        let (own, once) = (format!("fuzz/corpus/{name}"), format!("fuzz/seeds/{name}"));
+        let mut arguments = vec!["+nightly", "fuzz", "run", name.as_str(), own.as_str()];
+        if root().join(&once).is_dir() {
+            arguments.push(&once);
+        }
+        let limit = format!("-max_total_time={seconds}");
+        arguments.extend(["--", limit.as_str(), "-timeout=120", "-rss_limit_mb=4096", "-print_final_stats=1"]);
+        if ["guest", "smith"].contains(&name.as_str()) {
+            // Plugins are invented from the first input on, and short ones do nothing.
+            arguments.extend(["-len_control=0", "-max_len=2400"]);
+        }
+        let mut command = cargo(&arguments);
+        command.env("TMPDIR", &scratch.0);
+        // The others load built-in plugins, which instrumented code would take a minute each to compile.
+        if INVENTING.contains(&name.as_str()) {
+            command.env("CURRICLE_CACHE", scratch.0.join("fuzz-cache"));
+        }
+        run(&format!("fuzzing {name} for {seconds} s"), "", &mut command)?;
+    }
+    Ok(())
+}
+
+/// Names of the targets: a file each.
+fn names() -> Result<Vec<String>> {
+    let folder = root().join("fuzz/fuzz_targets");
+    let read = || format!("cannot read `{}`", folder.display());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(read)? {
+        names.extend(entry.with_context(read)?.path().file_stem().map(|name| name.to_string_lossy().into_owned()));
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// A folder in memory, if the system has one, that is gone afterwards: every input is a file for a moment.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Scratch> {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { memory.to_owned() } else { target() };
+        let folder = folder.join(format!("curricle-fuzz-{}", id()));
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+        Ok(Scratch(folder))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Asks `deny.toml` of every workspace.
+pub(crate) fn deny() -> Result<()> {
+    if !succeeds(&["deny", "--version"]) {
+        bail!("cargo-deny is missing; `cargo install cargo-deny --locked` gets it");
+    }
+    for workspace in ["", "plugins/", "fuzz/"] {
+        let manifest = format!("{workspace}Cargo.toml");
+        // Duplicates are for who wants to see them: `cargo deny check bans`.
+        let arguments =
+            ["deny", "--manifest-path", &manifest, "--config", "deny.toml", "check", "-A", "duplicate", "--hide-inclusion-graph"];
+        run(&format!("dependencies of {manifest}"), "", &mut cargo(&arguments))?;
+    }
+    Ok(())
+}
+
+/// Runs tests in an interpreter that sees undefined behaviour.
+pub(crate) fn miri(filter: Option<&str>) -> Result<()> {
+    nightly()?;
+    if !succeeds(&["+nightly", "miri", "--version"]) {
+        bail!("Miri is missing; `rustup component add miri rust-src --toolchain nightly` gets it");
+    }
+    let chosen = filter.map_or(MIRI.to_vec(), |filter| vec![filter]);
+    let host = [&["+nightly", "miri", "test", "--target-dir", "target/miri", "--package", "curricle", "--lib", "--"][..], &chosen].concat();
+    // Tests read files of the repository and the clock.
+    let flags = ("MIRIFLAGS", "-Zmiri-disable-isolation");
+    run("testing the host under Miri", "", cargo(&host).env(flags.0, flags.1))?;
+    let mut guest = vec!["+nightly", "miri", "test", "--target-dir", "target/miri", "--package", "curricle-guest", "--lib"];
+    if let Some(filter) = filter {
+        guest.extend(["--", filter]);
+    }
+    run("testing the guest's side under Miri", "", cargo(&guest).env(flags.0, flags.1))
+}
+
+fn nightly() -> Result<()> {
+    match succeeds(&["+nightly", "--version"]) {
+        true => Ok(()),
+        false => bail!("nightly Rust is missing; `rustup toolchain install nightly` gets it"),
+    }
+}
+
+fn succeeds(arguments: &[&str]) -> bool {
+    let status = Command::new("cargo").args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
