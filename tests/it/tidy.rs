@@ -115,6 +115,9 @@ fn nothing_that_differs_from_process_to_process_is_at_hand() {
     let allowed = [
         ("HashMap", "plugin/schema.rs", "memory of what was weighed already; asked by key, never walked"),
         ("HashSet", "columns/writer.rs", "finds names that come twice; never walked"),
+        ("SystemTime", "plugin/cache/", "age of what is kept; older or younger, it is what would be made again"),
+        ("SystemTime", "plugin/world.rs", "handed to the cache"),
+        ("SystemTime", "plugin/source.rs", "handed to the cache"),
         ("Instant", "plugin/call.rs", "time of a call, told in messages; the verdict is that of the fuel"),
         ("Instant", "analysis/rounds.rs", "when a journal is due; what it holds does not depend on it"),
         ("Instant", "analysis/analyze.rs", "time taken, for the summary"),
@@ -130,7 +133,7 @@ fn nothing_that_differs_from_process_to_process_is_at_hand() {
         for line in lines.filter(|_| !file.contains("tests")) {
             for word in words {
                 let named = line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).any(|part| part.contains(word));
-                let excused = allowed.iter().any(|(allowed, place, _)| *allowed == word && file.ends_with(place));
+                let excused = allowed.iter().any(|(allowed, place, _)| *allowed == word && file.starts_with(place));
                 assert!(!named || excused, "{file} names `{word}`: keep it from results, and say here why it reaches none\n{line}");
             }
         }
