@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod timing;
+pub mod venv;
 
 use anyhow::Result;
 

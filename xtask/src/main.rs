@@ -16,6 +16,7 @@ usage: cargo xtask TASK
   demo                     build everything and run `curricle demo`
   test [--soak] [FILTER]   build the plugins, then run every test, or those whose name contains FILTER
   bench [FILTER]           measure the first table of docs/benchmarks.md on this machine
+  bench sandbox [FILTER]   measure what the sandbox costs, with a plugin in Python that is made under target/bench
   bench deepspeed [FILTER] measure the one against DeepSpeed, which is installed under target/bench if need be (5 GB)
   fuzz [TARGET] [SECONDS]  fuzz one target, or each in turn, for ten minutes or so many seconds; takes nightly Rust and cargo-fuzz
   fuzz corpus              write the files that fuzzing starts from into fuzz/corpus
@@ -48,6 +49,8 @@ fn run(arguments: &[&str]) -> Result<()> {
                 _ => bail!("`test` takes `--soak` and one filter\n\n{USAGE}"),
             }
         }
+        ["bench", "sandbox"] => tasks::bench("sandbox", None),
+        ["bench", "sandbox", filter] if !filter.starts_with('-') => tasks::bench("sandbox", Some(filter)),
         ["bench", "deepspeed"] => tasks::bench("deepspeed", None),
         ["bench", "deepspeed", filter] if !filter.starts_with('-') => tasks::bench("deepspeed", Some(filter)),
         ["bench"] => tasks::bench("spine", None),

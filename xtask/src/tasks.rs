@@ -97,7 +97,11 @@ pub(crate) fn test(soak: bool, filter: Option<&str>) -> Result<()> {
 /// Runs one of the programs in `tests/benches`.
 pub(crate) fn bench(name: &str, filter: Option<&str>) -> Result<()> {
     plugins()?;
-    let mut bench = cargo(&["bench", "--package", "curricle-tests", "--bench", name, "--"]);
+    let mut bench = cargo(&["bench", "--package", "curricle-tests", "--bench", name]);
+    if name == "sandbox" {
+        bench.args(["--features", "bare"]);
+    }
+    bench.arg("--");
     run("measuring", "", bench.args(filter))
 }
 

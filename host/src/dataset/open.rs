@@ -109,13 +109,7 @@ fn count(path: &Path, source: &Source, view: View) -> Result<u64> {
 }
 
 /// Opens the tokens; of those that had to be unpacked into the cache also what they were when they were put there.
-fn open_source(
-    place: &Place,
-    options: &Options,
-    cache: Option<&Path>,
-    hasher: &mut Hasher,
-    sealed: &mut Option<Sealed>,
-) -> Result<Source> {
+fn open_source(place: &Place, options: &Options, cache: Option<&Path>, hasher: &mut Hasher, sealed: &mut Option<Sealed>) -> Result<Source> {
     let path = &place.path;
     let column = options.column.as_deref();
     if let (Some(column), Format::Indexed | Format::Npy | Format::Raw) = (column, place.format) {

@@ -115,6 +115,12 @@ impl<W: Send + 'static> Session<W> {
             limits: limits.clone(),
         };
         let mut store = Store::new(&engine.wasm, guest);
+        #[cfg(feature = "bare")]
+        if engine.profile == Profile::Bare {
+            store.data_mut().work = u64::MAX;
+            let (plugin, limits) = (plugin.clone(), limits.clone());
+            return Session { store, plugin, limits, profile: engine.profile, fuel_used: 0, ended: None };
+        }
         store.limiter(|guest| &mut guest.meter);
         store.set_max_component_handles(limits.handles as usize);
         Session { store, plugin: plugin.clone(), limits: limits.clone(), profile: engine.profile, fuel_used: 0, ended: None }
@@ -152,6 +158,10 @@ impl<W: Send + 'static> Session<W> {
             let problem = format!("it cannot be called any more since `{ended}` failed");
             let remedy = "make another instance from the last saved state".to_owned();
             return Err(self.fault(name, step, FaultKind::Trap, problem, remedy, true));
+        }
+        #[cfg(feature = "bare")]
+        if self.profile == Profile::Bare {
+            return call(&mut self.store).map_err(|error| self.end(Called { name, asked, time: Default::default() }, step, &error));
         }
         let start = Instant::now();
         if let Err(error) = self.arm(asked) {

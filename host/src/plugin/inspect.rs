@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use super::{
+    cache::Cache,
     limits::Limits,
     metric::MetricWorld,
-    outline::{Kind, outline},
+    outline::Kind,
     pacing::PacingWorld,
     packer::PackerWorld,
     policy_imports::PolicyWorld,
     source::Source,
-    world::{Description, Loaded},
+    world::{Description, Loaded, PluginFile, World},
 };
 use crate::Result;
 
@@ -40,20 +41,26 @@ pub struct Inspection {
 /// run.
 pub fn inspect(path: &Path) -> Result<Inspection> {
     let limits = Limits::interpreted();
-    let source = Source::read(&path.display().to_string(), path, &limits)?;
-    let outline = outline(&source)?;
-    let description = match outline.kind {
-        Kind::Pacing => Loaded::<PacingWorld>::link(&source, &outline, &limits)?.description().clone(),
-        Kind::Metric => Loaded::<MetricWorld>::link(&source, &outline, &limits)?.description().clone(),
-        Kind::Policy | Kind::StatefulPolicy => Loaded::<PolicyWorld>::link(&source, &outline, &limits)?.description().clone(),
-        Kind::Packer => Loaded::<PackerWorld>::link(&source, &outline, &limits)?.description().clone(),
+    let cache = Cache::of_user();
+    let source = Source::open(&path.display().to_string(), path, &limits, &cache)?;
+    let file = PluginFile::new(source, &limits, cache)?;
+    let description = match file.outline.kind {
+        Kind::Pacing => described::<PacingWorld>(&file, &limits)?,
+        Kind::Metric => described::<MetricWorld>(&file, &limits)?,
+        Kind::Policy | Kind::StatefulPolicy => described::<PolicyWorld>(&file, &limits)?,
+        Kind::Packer => described::<PackerWorld>(&file, &limits)?,
     };
+    let PluginFile { source, outline, .. } = file;
     Ok(Inspection {
         kind: outline.kind,
         imports: outline.imports,
         exports: outline.exports,
-        size: source.bytes.len() as u64,
+        size: source.size,
         sha256: source.sha256,
         description,
     })
+}
+
+fn described<W: World>(file: &PluginFile, limits: &Limits) -> Result<Description> {
+    Ok(Loaded::<W>::link(W::PROFILE, file, limits)?.description().clone())
 }

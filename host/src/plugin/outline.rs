@@ -2,7 +2,7 @@
 
 use wasmparser::{Encoding, Parser, Payload};
 
-use super::{report, source::Source};
+use super::report;
 use crate::{FaultKind, Result};
 
 /// The package of the contract, and the versions of it that this host offers: all of one minor version.
@@ -67,16 +67,22 @@ pub(crate) struct Outline {
 }
 
 /// Reads the outside of a component and refuses what cannot be a plugin of this host.
-pub(crate) fn outline(source: &Source) -> Result<Outline> {
-    check_header(source)?;
-    let (imports, exports) = names(source)?;
-    let kind = kind(source, &exports)?;
-    check_imports(source, kind, &imports)?;
-    Ok(Outline { kind, imports, exports })
+pub(crate) fn outline(plugin: &str, bytes: &[u8]) -> Result<Outline> {
+    check_header(plugin, bytes)?;
+    let (imports, exports) = names(plugin, bytes)?;
+    Outline::new(plugin, imports, exports)
 }
 
-fn check_header(source: &Source) -> Result<()> {
-    let bytes = source.bytes.as_slice();
+impl Outline {
+    /// Judges a component by the names on its outside.
+    pub(crate) fn new(plugin: &str, imports: Vec<String>, exports: Vec<String>) -> Result<Outline> {
+        let kind = kind(plugin, &exports)?;
+        check_imports(plugin, kind, &imports)?;
+        Ok(Outline { kind, imports, exports })
+    }
+}
+
+fn check_header(plugin: &str, bytes: &[u8]) -> Result<()> {
     let (problem, remedy) = if Parser::is_component(bytes) {
         return Ok(());
     } else if bytes.is_empty() {
@@ -92,24 +98,24 @@ fn check_header(source: &Source) -> Result<()> {
     } else {
         ("it is not WebAssembly", "give the `.wasm` file of a component")
     };
-    Err(report::load(&source.name, FaultKind::Load, problem, remedy))
+    Err(report::load(plugin, FaultKind::Load, problem, remedy))
 }
 
 /// Names of the imports and exports of the outermost component.
-fn names(source: &Source) -> Result<(Vec<String>, Vec<String>)> {
+fn names(plugin: &str, bytes: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
     let damaged = |e: wasmparser::BinaryReaderError| {
-        let problem = format!("it is damaged at byte {} of {}: {}", e.offset(), source.bytes.len(), report::sentence(e.message()));
-        report::load(&source.name, FaultKind::Load, problem, "copy or build it again")
+        let problem = format!("it is damaged at byte {} of {}: {}", e.offset(), bytes.len(), report::sentence(e.message()));
+        report::load(plugin, FaultKind::Load, problem, "copy or build it again")
     };
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
     let mut depth = 0u32;
-    for payload in Parser::new(0).parse_all(&source.bytes) {
+    for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(damaged)? {
             Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => {
                 depth += 1;
                 if depth > MAX_NESTING {
                     let problem = format!("its components nest more than {MAX_NESTING} deep");
-                    return Err(report::load(&source.name, FaultKind::Load, problem, "compose it of fewer"));
+                    return Err(report::load(plugin, FaultKind::Load, problem, "compose it of fewer"));
                 }
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
@@ -129,12 +135,12 @@ fn names(source: &Source) -> Result<(Vec<String>, Vec<String>)> {
     Ok((imports, exports))
 }
 
-fn kind(source: &Source, exports: &[String]) -> Result<Kind> {
-    let link = |problem: String, remedy: &str| Err(report::load(&source.name, FaultKind::Link, problem, remedy));
+fn kind(plugin: &str, exports: &[String]) -> Result<Kind> {
+    let link = |problem: String, remedy: &str| Err(report::load(plugin, FaultKind::Link, problem, remedy));
     let mut ours = Vec::new();
     for export in exports {
         if let Some((interface, version)) = split(export) {
-            check_version(source, version)?;
+            check_version(plugin, version)?;
             ours.push(interface);
         }
     }
@@ -159,10 +165,10 @@ fn kind(source: &Source, exports: &[String]) -> Result<Kind> {
     }
 }
 
-fn check_imports(source: &Source, kind: Kind, imports: &[String]) -> Result<()> {
+fn check_imports(plugin: &str, kind: Kind, imports: &[String]) -> Result<()> {
     for import in imports {
         if let Some((_, version)) = split(import) {
-            check_version(source, version)?;
+            check_version(plugin, version)?;
         }
     }
     let foreign: Vec<String> =
@@ -175,20 +181,15 @@ fn check_imports(source: &Source, kind: Kind, imports: &[String]) -> Result<()> 
     } else {
         "leave these imports out: only those of its world in `wit/` are there"
     };
-    Err(report::load(&source.name, FaultKind::Link, format!("it imports what {} is not given: {}", kind.a(), list(&foreign)), remedy))
+    Err(report::load(plugin, FaultKind::Link, format!("it imports what {} is not given: {}", kind.a(), list(&foreign)), remedy))
 }
 
-fn check_version(source: &Source, version: &str) -> Result<()> {
+fn check_version(plugin: &str, version: &str) -> Result<()> {
     if version.starts_with(MINOR) && !version.contains('-') {
         return Ok(());
     }
     let problem = format!("it is built for `curricle:plugin@{version}`, this host offers `{MINOR}x`");
-    Err(report::load(
-        &source.name,
-        FaultKind::Link,
-        problem,
-        "build it against the `wit/` of this release, or take another release of Curricle",
-    ))
+    Err(report::load(plugin, FaultKind::Link, problem, "build it against the `wit/` of this release, or take another release of Curricle"))
 }
 
 /// Interface and version, if the name is one of the contract's.

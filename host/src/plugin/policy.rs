@@ -113,6 +113,16 @@ impl PolicyPlugin {
         Loaded::load(name, path, config, limits).map(|loaded| PolicyPlugin { loaded })
     }
 
+    /// As [`load`](PolicyPlugin::load), but nothing holds the plugin to any limit: what the sandbox is measured against.
+    ///
+    /// # Errors
+    /// As `load`.
+    #[cfg(feature = "bare")]
+    #[doc(hidden)]
+    pub fn load_bare(name: &str, path: &Path, config: &Value, limits: &Limits) -> Result<PolicyPlugin> {
+        Loaded::load_as(Profile::Bare, name, path, config, limits).map(|loaded| PolicyPlugin { loaded })
+    }
+
     /// What it says of itself.
     pub fn description(&self) -> &Description {
         self.loaded.description()

@@ -2,47 +2,120 @@
 
 use std::{
     env,
-    io::Read,
+    fs::File,
+    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
+    time::SystemTime,
 };
 
 use sha2::{Digest, Sha256};
 
 use super::{
+    cache::Cache,
     limits::{Limits, show_bytes},
     report,
 };
-use crate::{Error, FaultKind, Result, atomic, escape::escape, hex};
+use crate::{
+    Error, FaultKind, Result, atomic,
+    escape::{self, escape},
+    hex,
+};
 
-/// A plugin's file in memory.
+/// A plugin's file: what it is, and what is in it once somebody asks.
 pub(crate) struct Source {
     /// Name or path, as the run file or the command line gave it.
     pub(crate) name: Arc<str>,
-    pub(crate) bytes: Vec<u8>,
     pub(crate) sha256: [u8; 32],
+    /// Bytes of the file.
+    pub(crate) size: u64,
+    path: PathBuf,
+    /// Stays open, so that what is read later is of this file, whatever takes its name in the meantime.
+    file: Option<File>,
+    bytes: OnceLock<Arc<[u8]>>,
 }
 
 impl Source {
-    /// Reads a file, unless it is too large.
-    pub(crate) fn read(name: &str, path: &Path, limits: &Limits) -> Result<Source> {
+    /// Identifies a file, unless it is too large. One that the cache knows unchanged is not read.
+    pub(crate) fn open(name: &str, path: &Path, limits: &Limits, cache: &Cache) -> Result<Source> {
+        let now = SystemTime::now();
         let file = atomic::open_regular(path)?;
-        let size = file.metadata().map_or(0, |metadata| metadata.len());
-        let mut bytes = Vec::new();
-        // One byte more than is allowed, whatever the file's size is said to be.
-        file.take(limits.file_size.saturating_add(1)).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-        if bytes.len() as u64 > limits.file_size {
-            let size = show_bytes(size.max(bytes.len() as u64));
-            let problem = format!("`{}` has {size}, at most {} are read", path.display(), show_bytes(limits.file_size));
-            let remedy = "strip its debug information, or raise `limits.file-size` (`preset = \"interpreted\"` allows 64 MiB)";
-            return Err(report::load(name, FaultKind::Limit, problem, remedy));
+        let before = file.metadata().map_err(Error::io("open", path))?;
+        if before.len() > limits.file_size {
+            return Err(too_large(name, path, before.len(), limits));
         }
-        let sha256 = Sha256::digest(&bytes).into();
-        Ok(Source { name: escape(name, usize::MAX).into(), bytes, sha256 })
+        if let Some(sha256) = cache.digest(&before, now) {
+            let (name, path) = (escape(name, usize::MAX).into(), path.to_owned());
+            return Ok(Source { name, sha256, size: before.len(), path, file: Some(file), bytes: OnceLock::new() });
+        }
+        let source = Source::read_open(name, path, file, limits)?;
+        if let Some(Ok(after)) = source.file.as_ref().map(File::metadata) {
+            cache.remember_digest(&before, &after, source.sha256, now);
+        }
+        Ok(source)
+    }
+
+    /// Reads a file whole, unless it is too large.
+    pub(crate) fn read(name: &str, path: &Path, limits: &Limits) -> Result<Source> {
+        Source::read_open(name, path, atomic::open_regular(path)?, limits)
+    }
+
+    fn read_open(name: &str, path: &Path, file: File, limits: &Limits) -> Result<Source> {
+        let bytes = read_within(&file, limits.file_size).map_err(Error::io("read", path))?;
+        let Some(bytes) = bytes else {
+            let size = file.metadata().map_or(0, |metadata| metadata.len()).max(limits.file_size.saturating_add(1));
+            return Err(too_large(name, path, size, limits));
+        };
+        Ok(Source { path: path.to_owned(), file: Some(file), ..Source::of_bytes(name, bytes) })
+    }
+
+    /// What is in memory already.
+    pub(crate) fn of_bytes(name: &str, bytes: Vec<u8>) -> Source {
+        let (sha256, size) = (Sha256::digest(&bytes).into(), bytes.len() as u64);
+        Source {
+            name: escape(name, usize::MAX).into(),
+            sha256,
+            size,
+            path: PathBuf::new(),
+            file: None,
+            bytes: OnceLock::from(Arc::from(bytes)),
+        }
+    }
+
+    /// What is in the file, which has this digest.
+    pub(crate) fn bytes(&self) -> Result<Arc<[u8]>> {
+        if let Some(bytes) = self.bytes.get() {
+            return Ok(bytes.clone());
+        }
+        let read = self.file.as_ref().map_or(Ok(None), |mut file| file.seek(SeekFrom::Start(0)).and_then(|_| read_within(file, self.size)));
+        match read.map_err(Error::io("read", &self.path))? {
+            Some(bytes) if <[u8; 32]>::from(Sha256::digest(&bytes)) == self.sha256 => {
+                Ok(self.bytes.get_or_init(|| Arc::from(bytes)).clone())
+            }
+            _ => {
+                let problem = format!("`{}` changed while it was loaded", escape::path(&self.path));
+                Err(report::load(&self.name, FaultKind::Load, problem, "load it again when it is complete"))
+            }
+        }
     }
 }
 
-/// Whether the file of a plugin is the one that somebody pinned: `wanted` is its SHA-256 in hexadecimal.
+/// What is left of a file, unless that is more than so many bytes, whatever its size is said to be.
+fn read_within(mut file: &File, most: u64) -> std::io::Result<Option<Vec<u8>>> {
+    let size = file.metadata()?.len().min(most);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default().saturating_add(1));
+    file.by_ref().take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= most).then_some(bytes))
+}
+
+fn too_large(name: &str, path: &Path, size: u64, limits: &Limits) -> Error {
+    let problem = format!("`{}` has {}, at most {} are read", escape::path(path), show_bytes(size), show_bytes(limits.file_size));
+    let remedy = "strip its debug information, or raise `limits.file-size` (`preset = \"interpreted\"` allows 64 MiB)";
+    report::load(name, FaultKind::Limit, problem, remedy)
+}
+
+/// Whether the file of a plugin is the one that somebody pinned: `wanted` is its SHA-256 in hexadecimal. The file is read for it, whatever is
+/// remembered of its digest.
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read; [`Error::Plugin`] with both digests if it is another.
@@ -51,7 +124,7 @@ pub fn check_sha256(name: &str, path: &Path, wanted: &str, limits: &Limits) -> R
     if found.eq_ignore_ascii_case(wanted.trim()) {
         return Ok(());
     }
-    let problem = format!("`{}` has SHA-256 {found}, the run file wants {wanted}", path.display());
+    let problem = format!("`{}` has SHA-256 {found}, the run file wants {}", escape::path(path), escape(wanted, 100));
     Err(report::load(name, FaultKind::Load, problem, "restore the pinned file, or pin this one if you trust it"))
 }
 
@@ -76,7 +149,7 @@ fn find_in(name_or_path: &str, folders: &[PathBuf]) -> Result<PathBuf> {
             Ok(path)
         } else {
             Err(Error::config(
-                format!("plugin `{name_or_path}`"),
+                format!("plugin `{}`", escape(name_or_path, usize::MAX)),
                 "there is no such file",
                 "check the path, or build the plugin with `curricle build`",
             ))
@@ -88,8 +161,8 @@ fn find_in(name_or_path: &str, folders: &[PathBuf]) -> Result<PathBuf> {
     }
     let places = folders.iter().map(|folder| format!("`{}`", folder.display())).collect::<Vec<_>>().join(", ");
     Err(Error::config(
-        format!("plugin `{name_or_path}`"),
-        format!("`{file}` is in none of {places}"),
+        format!("plugin `{}`", escape(name_or_path, usize::MAX)),
+        format!("`{}` is in none of {places}", escape(&file, usize::MAX)),
         "build the built-in plugins with `cargo xtask plugins`, set `CURRICLE_PLUGINS` to their folder, or give a path with a slash",
     ))
 }

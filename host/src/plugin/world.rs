@@ -1,6 +1,6 @@
 //! From a file to a plugin that is known to work: compiled, linked, described, its configuration checked.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::SystemTime};
 
 use serde_json::Value;
 use wasmtime::{
@@ -10,7 +10,7 @@ use wasmtime::{
 
 use super::{
     bindings::{logging, types},
-    cache,
+    cache::{Cache, Known},
     call::{Guest, Session},
     engine::{Engine, Profile, engine},
     limits::Limits,
@@ -74,6 +74,27 @@ pub(crate) fn link_logging<W: Send + 'static>(linker: &mut Linker<Guest<W>>) -> 
     logging::add_to_linker::<_, HasSelf<Guest<W>>>(linker, |guest| guest)
 }
 
+/// A file whose outside is that of a plugin.
+pub(crate) struct PluginFile {
+    pub(crate) source: Source,
+    pub(crate) outline: Outline,
+    /// What it said of itself before.
+    known: Option<Known>,
+    cache: Cache,
+}
+
+impl PluginFile {
+    /// Looks at the outside of a file, which is not read if the cache knows it.
+    pub(crate) fn new(source: Source, limits: &Limits, cache: Cache) -> Result<PluginFile> {
+        let known = cache.known(&source.sha256, limits, SystemTime::now());
+        let outline = match &known {
+            Some(known) => Outline::new(&source.name, known.imports.clone(), known.exports.clone())?,
+            None => outline(&source.name, &source.bytes()?)?,
+        };
+        Ok(PluginFile { source, outline, known, cache })
+    }
+}
+
 /// A plugin that can be instantiated.
 pub(crate) struct Loaded<W: World> {
     plugin: Arc<str>,
@@ -96,13 +117,18 @@ impl<W: World> std::fmt::Debug for Loaded<W> {
 impl<W: World> Loaded<W> {
     /// Reads, compiles, links and describes a plugin, and checks its configuration; null is an empty one.
     pub(crate) fn load(name: &str, path: &Path, config: &Value, limits: &Limits) -> Result<Loaded<W>> {
-        let source = Source::read(name, path, limits)?;
-        let outline = outline(&source)?;
-        if !W::accepts(outline.kind) {
-            let problem = format!("it is {}, {} is needed here", outline.kind.a(), W::WANTED);
+        Loaded::load_as(W::PROFILE, name, path, config, limits)
+    }
+
+    /// As `load`, compiled under another profile than the world's.
+    pub(crate) fn load_as(profile: Profile, name: &str, path: &Path, config: &Value, limits: &Limits) -> Result<Loaded<W>> {
+        let cache = Cache::of_user();
+        let file = PluginFile::new(Source::open(name, path, limits, &cache)?, limits, cache)?;
+        if !W::accepts(file.outline.kind) {
+            let problem = format!("it is {}, {} is needed here", file.outline.kind.a(), W::WANTED);
             return Err(report::load(name, FaultKind::Link, problem, "name another plugin, or use this one where its kind belongs"));
         }
-        let mut loaded = Loaded::link(&source, &outline, limits)?;
+        let mut loaded = Loaded::link(profile, &file, limits)?;
         let empty = Value::Object(serde_json::Map::new());
         let config = if config.is_null() { &empty } else { config };
         schema::check(name, &loaded.description.config_schema, config)?;
@@ -110,10 +136,11 @@ impl<W: World> Loaded<W> {
         Ok(loaded)
     }
 
-    /// Compiles, links and describes.
-    pub(crate) fn link(source: &Source, outline: &Outline, limits: &Limits) -> Result<Loaded<W>> {
-        let engine = engine(W::PROFILE, &source.name)?;
-        let component = cache::component(&engine, source, limits)?;
+    /// Compiles, links and describes, so far as the cache does not know of it.
+    pub(crate) fn link(profile: Profile, file: &PluginFile, limits: &Limits) -> Result<Loaded<W>> {
+        let PluginFile { source, outline, known, cache } = file;
+        let engine = engine(profile, &source.name)?;
+        let component = cache.component(&engine, source, limits)?;
         let unfit = |e: wasmtime::Error| {
             let (problem, remedy) = report::classify_linking(&e);
             report::load(&source.name, FaultKind::Link, problem, remedy)
@@ -131,16 +158,26 @@ impl<W: World> Loaded<W> {
             description: Description { name: String::new(), version: String::new(), summary: String::new(), config_schema: String::new() },
             config: String::new(),
         };
-        let (mut session, exports) = loaded.instantiate(W::nowhere())?;
-        let description = session.call(W::DESCRIBE, None, 0, |store| W::describe(&exports, store))?;
-        loaded.description = check_description(&mut session, description)?;
+        let described = known.as_ref().map(|known| known.clone().description()).filter(|said| problem_of(said).is_none());
+        loaded.description = match described {
+            Some(said) => said.into(),
+            None => {
+                let (mut session, exports) = loaded.instantiate(W::nowhere())?;
+                let said = session.call(W::DESCRIBE, None, 0, |store| W::describe(&exports, store))?;
+                if let Some(problem) = problem_of(&said) {
+                    return Err(session.contract(problem, report::AUTHOR));
+                }
+                cache.keep_known(&source.sha256, limits, &Known::new(&outline.imports, &outline.exports, &said));
+                said.into()
+            }
+        };
         Ok(loaded)
     }
 
     /// A fresh instance, not configured.
     pub(crate) fn instantiate(&self, world: W) -> Result<(Session<W>, W::Exports)> {
         // Its clock may have stayed behind in the process that forked this one.
-        let engine = engine(W::PROFILE, &self.plugin)?;
+        let engine = engine(self.engine.profile, &self.plugin)?;
         let engine = if wasmtime::Engine::same(&engine.wasm, &self.engine.wasm) { &engine } else { &self.engine };
         let mut session = Session::new(engine, &self.plugin, &self.limits, world);
         let instance = session.call("instantiate", None, 0, |store| self.pre.instantiate(store))?;
@@ -182,22 +219,28 @@ impl<W: World> Loaded<W> {
     }
 }
 
+impl From<types::Description> for Description {
+    fn from(said: types::Description) -> Description {
+        let types::Description { name, version, summary, config_schema } = said;
+        Description { name, version, summary: escape(&summary, summary.len()), config_schema }
+    }
+}
+
 /// Holds a description to the limits that `wit/types.wit` gives.
-fn check_description<W: World>(session: &mut Session<W>, description: types::Description) -> Result<Description> {
-    let types::Description { name, version, summary, config_schema } = description;
+fn problem_of(said: &types::Description) -> Option<String> {
+    let types::Description { name, version, summary, config_schema } = said;
     let shown = |text: &str| escape(text, 64);
-    let problem = if !is_name(&name) {
-        format!("it calls itself `{}`, a name is 1 to 64 of a-z, 0-9 and hyphen, a letter first", shown(&name))
-    } else if !is_version(&version) {
-        format!("its version is `{}`, a semantic version such as `1.4.0` is expected", shown(&version))
+    if !is_name(name) {
+        Some(format!("it calls itself `{}`, a name is 1 to 64 of a-z, 0-9 and hyphen, a letter first", shown(name)))
+    } else if !is_version(version) {
+        Some(format!("its version is `{}`, a semantic version such as `1.4.0` is expected", shown(version)))
     } else if summary.len() > 256 {
-        format!("its summary has {} bytes, at most 256 are allowed", summary.len())
+        Some(format!("its summary has {} bytes, at most 256 are allowed", summary.len()))
     } else if config_schema.len() > 64 << 10 {
-        format!("its config-schema has {} bytes, at most 65536 are allowed", config_schema.len())
+        Some(format!("its config-schema has {} bytes, at most 65536 are allowed", config_schema.len()))
     } else {
-        return Ok(Description { name, version, summary: escape(&summary, summary.len()), config_schema });
-    };
-    Err(session.contract(problem, report::AUTHOR))
+        None
+    }
 }
 
 fn is_name(name: &str) -> bool {

@@ -111,7 +111,7 @@ impl Row {
         let whole = matches!(self.drive, Drive::Run(_) | Drive::Resume(_));
         match fault(error) {
             Some(fault) => {
-                if !whole && fault.plugin != self.name || whole && !fault.plugin.contains("wasm") {
+                if !whole && fault.plugin != self.name || whole && !(fault.plugin.contains(".wasm") || fault.plugin == "mixture") {
                     problems.push(format!("it names plugin `{}`", fault.plugin));
                 }
                 if fault.call != self.call {

@@ -69,8 +69,7 @@ fn a_run_that_is_asked_to_stop_saves_its_state_and_goes_on_from_it() {
     let work = Work::new();
     work.run("sample @/run.toml --steps 0..400 --out @/whole.jsonl");
     for (signal, name) in [("-INT", "int"), ("-TERM", "term")] {
-        let words =
-            format!("sample @/run.toml --steps 0..400 --out @/{name}.jsonl --state @/{name}.json --save-every 1");
+        let words = format!("sample @/run.toml --steps 0..400 --out @/{name}.jsonl --state @/{name}.json --save-every 1");
         let said = work.interrupted(&words, signal, &format!("{name}.json"));
         assert_eq!(said, "error: interrupted while sampling; run the same command again to go on\n");
         assert!(!work.path(&format!("{name}.json.lock")).exists());

@@ -158,7 +158,7 @@ fn work_of_the_host_is_held_to_the_fuel() {
     let error = load(&guest, &limits).start(context(), None).unwrap().fill(step(5), &mut Plan::new(16)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "plugin `q`, policy.fill, step 5: the host did work of 3000 units for it and is asked for 100 more, its fuel is 3000; ask once for many \
+        "plugin `q`, policy.fill, step 5: the host did work of 2708 units for it and is asked for 552 more, its fuel is 3000; ask once for many \
          samples and keep the answers, or raise `limits.fuel`"
     );
 }
