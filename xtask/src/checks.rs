@@ -127,14 +127,14 @@ pub(crate) fn miri(filter: Option<&str>) -> Result<()> {
     }
     let chosen = filter.map_or(MIRI.to_vec(), |filter| vec![filter]);
     let host = [&["+nightly", "miri", "test", "--target-dir", "target/miri", "--package", "curricle", "--lib", "--"][..], &chosen].concat();
-    // Tests read files of the repository and the clock.
-    let flags = ("MIRIFLAGS", "-Zmiri-disable-isolation");
-    run("testing the host under Miri", "", cargo(&host).env(flags.0, flags.1))?;
+    // Tests read files of the repository and the clock, and an interpreter has no time for every case of a property.
+    let settings = [("MIRIFLAGS", "-Zmiri-disable-isolation"), ("PROPTEST_CASES", "2")];
+    run("testing the host under Miri", "", cargo(&host).envs(settings))?;
     let mut guest = vec!["+nightly", "miri", "test", "--target-dir", "target/miri", "--package", "curricle-guest", "--lib"];
     if let Some(filter) = filter {
         guest.extend(["--", filter]);
     }
-    run("testing the guest's side under Miri", "", cargo(&guest).env(flags.0, flags.1))
+    run("testing the guest's side under Miri", "", cargo(&guest).envs(settings))
 }
 
 fn nightly() -> Result<()> {
