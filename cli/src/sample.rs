@@ -16,7 +16,7 @@ use crate::{run_options::RunOptions, terminal};
 /// Prints the batches of one rank as JSON lines.
 ///
 /// Each line has `step`, `dp_rank`, `dp_world_size`, `micro_batches` (lists of sample ids), `annotations` and the `digest` of the global
-/// batch, which is the same on every rank. With --tokens the batches are assembled as a trainer would get them, and each micro-batch comes
+/// batch, which is the same on every rank, with a `rank_digest` that says what is not the same where it differs. With --tokens the batches are assembled as a trainer would get them, and each micro-batch comes
 /// with its shape, lengths, column values and a checksum of its tokens.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -206,7 +206,14 @@ fn print_plans(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut L
         if args.steps.contains(&planned.step) {
             let ids = planned.plan.ids();
             let micro_batches: Vec<&[u64]> = planned.plan.micro_batches(run.shape()).filter_map(|places| ids.get(places)).collect();
-            line(run, planned.step, &planned.digest.to_string(), planned.plan.annotations(), json!(micro_batches), out)?;
+            line(
+                run,
+                planned.step,
+                [planned.digest.to_string(), planner.rank_digest().to_string()],
+                planned.plan.annotations(),
+                json!(micro_batches),
+                out,
+            )?;
         }
         if due(args, planned.step) {
             save(args, &planner.state(), out)?;
@@ -224,7 +231,14 @@ fn print_batches(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut
     while sampler.state().step() < args.steps.end && !terminal::interrupted() {
         let Some(batch) = sampler.next_batch()? else { break };
         if args.steps.contains(&batch.step) {
-            line(run, batch.step, &batch.digest.to_string(), &batch.annotations, described(&batch), out)?;
+            line(
+                run,
+                batch.step,
+                [batch.digest.to_string(), sampler.rank_digest().to_string()],
+                &batch.annotations,
+                described(&batch),
+                out,
+            )?;
         }
         if due(args, batch.step) {
             save(args, &sampler.state(), out)?;
@@ -234,7 +248,16 @@ fn print_batches(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut
     save(args, &sampler.state(), out)
 }
 
-fn line(run: &Run, step: u64, digest: &str, annotations: &[(String, f64)], micro_batches: Value, out: &mut impl Write) -> Result<()> {
+/// Writes the line of a step; `digests` are that of the batch, and what ranks exchange.
+fn line(
+    run: &Run,
+    step: u64,
+    digests: [String; 2],
+    annotations: &[(String, f64)],
+    micro_batches: Value,
+    out: &mut impl Write,
+) -> Result<()> {
+    let [digest, rank_digest] = digests;
     let annotations: serde_json::Map<String, Value> = annotations.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     let line = json!({
         "step": step,
@@ -243,6 +266,7 @@ fn line(run: &Run, step: u64, digest: &str, annotations: &[(String, f64)], micro
         "micro_batches": micro_batches,
         "annotations": annotations,
         "digest": digest,
+        "rank_digest": rank_digest,
     });
     writeln!(out, "{line}")?;
     Ok(())

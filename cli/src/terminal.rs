@@ -83,7 +83,7 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
     let code = error.chain().find_map(|cause| cause.downcast_ref::<curricle::Error>()).map(curricle::Error::code);
     ExitCode::from(match code {
         Some("config") => 2,
-        Some("dataset" | "column" | "data" | "state") => 3,
+        Some("dataset" | "column" | "data" | "state" | "ranks") => 3,
         Some("io") => 5,
         Some("interrupted") => 130,
         Some("internal") => 6,

@@ -1,6 +1,6 @@
 //! Plugins that the fuzzer invents: components of the right type whose functions do anything.
 
-use std::{cell::RefCell, collections::HashMap, fmt::Write};
+use std::{fmt::Write, sync::OnceLock};
 
 use arbitrary::{Arbitrary, Unstructured};
 use wasm_smith::{Config, Module};
@@ -38,16 +38,31 @@ struct Body {
 #[derive(Arbitrary, Debug)]
 enum Statement {
     /// Calls an import.
-    Call { import: u8, arguments: [Value; 8] },
+    Call {
+        import: u8,
+        arguments: [Value; 8],
+    },
     /// Opens a stream of all samples, as a policy would.
     Open,
     /// Draws from it.
-    Draw { count: u8 },
-    Store { at: u16, value: Value },
+    Draw {
+        count: u8,
+    },
+    Store {
+        at: u16,
+        value: Value,
+    },
     /// Copies what the last import answered there.
-    Keep { at: u16 },
-    Repeat { times: u16, statements: Vec<Statement> },
-    Grow { pages: u16 },
+    Keep {
+        at: u16,
+    },
+    Repeat {
+        times: u16,
+        statements: Vec<Statement>,
+    },
+    Grow {
+        pages: u16,
+    },
     Trap,
     Forever,
     Again,
@@ -118,12 +133,9 @@ impl Shape {
 
 /// Calls `f` with the shape of a world, which is worked out once.
 fn with_shape<T>(world: u8, f: impl FnOnce(&Shape) -> T) -> T {
-    thread_local! {
-        static SHAPES: RefCell<HashMap<usize, &'static Shape>> = RefCell::default();
-    }
+    static SHAPES: [OnceLock<Shape>; WORLDS.len()] = [const { OnceLock::new() }; WORLDS.len()];
     let world = usize::from(world) % WORLDS.len();
-    let shape = SHAPES.with(|shapes| *shapes.borrow_mut().entry(world).or_insert_with(|| Box::leak(Box::new(Shape::of(WORLDS[world])))));
-    f(shape)
+    f(SHAPES[world].get_or_init(|| Shape::of(WORLDS[world])))
 }
 
 impl Guest {

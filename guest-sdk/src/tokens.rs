@@ -15,7 +15,8 @@ pub trait Token: Copy + Into<u32> + sealed::Sealed + 'static {
 }
 
 mod sealed {
-    pub trait Sealed {}
+    /// Every pattern of bits is a value.
+    pub trait Sealed: bytemuck::Pod {}
     impl Sealed for u8 {}
     impl Sealed for u16 {}
     impl Sealed for u32 {}
@@ -98,9 +99,7 @@ fn view<T: Token>(bytes: &[u8]) -> Option<&[T]> {
     if cfg!(target_endian = "big") {
         return None;
     }
-    // SAFETY: `Token` is sealed to u8, u16 and u32, for which every pattern of bits is a value.
-    let (head, tokens, tail) = unsafe { bytes.align_to::<T>() };
-    (head.is_empty() && tail.is_empty()).then_some(tokens)
+    bytemuck::try_cast_slice(bytes).ok()
 }
 
 fn copy<T: Token>(bytes: &[u8]) -> Vec<T> {

@@ -80,6 +80,16 @@ pub enum Error {
         /// What to do.
         remedy: String,
     },
+    /// The ranks of a run no longer agree, so that going on would train on other batches than those planned.
+    #[error("the ranks went apart: {problem}; {remedy}")]
+    Ranks {
+        /// Ranks that differ from most, by their place in the list that was compared, ascending.
+        ranks: Vec<usize>,
+        /// Which differ, at which step and in what.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
     /// The caller asked to stop; what was done so far is kept where the operation says so.
     #[error("interrupted while {doing}; {remedy}")]
     Interrupted {
@@ -99,7 +109,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// A short word that stays the same across releases: `io`, `dataset`, `column`, `data`, `config`, `state`, `interrupted`,
+    /// A short word that stays the same across releases: `io`, `dataset`, `column`, `data`, `config`, `state`, `ranks`, `interrupted`,
     /// `internal`, or `plugin-` and the [kind](crate::FaultKind) of the fault.
     pub fn code(&self) -> &'static str {
         match self {
@@ -110,6 +120,7 @@ impl Error {
             Error::Config { .. } => "config",
             Error::Plugin(fault) => fault.kind.code(),
             Error::State { .. } => "state",
+            Error::Ranks { .. } => "ranks",
             Error::Interrupted { .. } => "interrupted",
             Error::Internal { .. } => "internal",
         }

@@ -2,18 +2,20 @@
 
 use std::{fmt::Write, path::Path};
 
-/// At most the first `max` bytes of a text, on one line, without what could move a terminal's cursor or reverse its text.
+/// A text on one line, without what could move a terminal's cursor or reverse its text; cut where it would come to more than `max` bytes.
 pub(crate) fn escape(text: &str, max: usize) -> String {
-    let kept = text.get(..text.floor_char_boundary(max)).unwrap_or_default();
-    let mut escaped = String::with_capacity(kept.len());
-    for c in kept.chars() {
+    let mut escaped = String::with_capacity(text.len().min(max));
+    for c in text.chars() {
+        let before = escaped.len();
         match c {
             '\n' => escaped.push_str("\\n"),
             _ => push(&mut escaped, c),
         }
-    }
-    if kept.len() < text.len() {
-        escaped.push('…');
+        if escaped.len() > max {
+            escaped.truncate(before);
+            escaped.push('…');
+            break;
+        }
     }
     escaped
 }
@@ -75,5 +77,6 @@ mod tests {
         assert_eq!(escape("aéé", 4), "aé…");
         assert_eq!(escape("aéé", 5), "aéé");
         assert_eq!(escape("é", 0), "…");
+        assert_eq!(escape("\0\0\0", 11), "\\u{0}\\u{0}…");
     }
 }

@@ -43,6 +43,7 @@ mod escape;
 mod error;
 mod fault;
 mod hex;
+mod cpu;
 pub mod atomic;
 mod claim;
 mod cache_dir;
@@ -63,7 +64,7 @@ pub use crate::{
     hex::hex,
     sampler::{
         BatchConfig, Change, Changed, DatasetConfig, FellBack, Identity, Layout, Neighbours, OnFault, PacingConfig, PackerConfig, Planned,
-        Planner, PluginConfig, RandomLtdConfig, ReshapeConfig, Run, RunConfig, STATE_VERSION, Sampler, SamplerState, TokensConfig,
-        TruncateConfig,
+        Planner, PluginConfig, RandomLtdConfig, RankDigest, ReshapeConfig, Run, RunConfig, STATE_VERSION, Sampler, SamplerState,
+        TokensConfig, TruncateConfig,
     },
 };

@@ -2,6 +2,8 @@
 
 /// Batches are the same however a run is divided, prefetched and interrupted.
 mod determinism;
+/// Going on: from older states, with other sizes, with what the operator lets differ.
+mod resume;
 /// What each built-in policy promises, through the sandbox.
 mod policies;
 /// Columns are the same over any threads and breaks, and right.

@@ -150,7 +150,7 @@ fn the_first_annotation_of_a_long_simulation_is_that_of_its_first_step() {
 }
 
 #[test]
-fn a_cache_that_lost_its_end_is_made_again() {
+fn a_cache_that_lost_its_end_or_has_other_bits_is_made_again() {
     let corpus = Corpus::new(1);
     let rows: Vec<Option<Vec<Option<i32>>>> = (0..50).map(|i| Some((0..i % 7 + 1).map(|t| Some(i + t)).collect())).collect();
     let list = arrow_array::ListArray::from_iter_primitive::<arrow_array::types::Int32Type, _, _>(rows);
@@ -167,8 +167,50 @@ fn a_cache_that_lost_its_end_is_made_again() {
     };
     let whole = info();
     let unpacked = fs::read_dir(cache.join("unpacked")).unwrap().next().unwrap().unwrap().path();
-    for file in ["tokens.bin", "tokens.idx"] {
-        fs::write(unpacked.join(file), "").unwrap();
-        assert_eq!(info(), whole);
+    for file in ["tokens.bin", "tokens.idx", "tokens.seal"] {
+        let written = fs::read(unpacked.join(file)).unwrap();
+        let mut flipped = written.clone();
+        flipped[written.len() / 2] ^= 16;
+        for damaged in [&[][..], &written[..written.len() - 1], &flipped] {
+            fs::write(unpacked.join(file), damaged).unwrap();
+            assert_eq!(info(), whole);
+            assert!(fs::read(unpacked.join(file)).unwrap() == written, "{file} was not made again");
+        }
     }
+}
+
+#[test]
+fn a_flipped_bit_in_a_column_of_a_dataset_is_found_by_a_check() {
+    let corpus = Corpus::new(300);
+    let data = corpus.path("data").display().to_string();
+    curricle_ok(&["info", &data, "--check"]);
+    let column = corpus.dataset().columns_dir().join("hardness.arrow");
+    let whole = fs::read(&column).unwrap();
+    let at = whole.windows(4).position(|bytes| bytes == curricle_tests::hardness(7).to_le_bytes()).unwrap();
+    let mut flipped = whole.clone();
+    flipped[at] ^= 1;
+    fs::write(&column, &flipped).unwrap();
+    let output = curricle(&["info", &data, "--check"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{errors}");
+    assert!(
+        errors.ends_with(
+            "the dataset is whole, but not its column `hardness`: column `hardness`: its bytes are not those that were written; make it \
+             again with `curricle analyze`\n"
+        ),
+        "{errors}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_tokenizer_that_is_a_pipe_is_not_waited_for() {
+    let corpus = Corpus::new(1);
+    let pipe = corpus.path("tokenizer.json").display().to_string();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    fs::write(corpus.path("a.jsonl"), "{\"text\":\"a\"}").unwrap();
+    let source = corpus.path("a.jsonl").display().to_string();
+    let output = curricle(&["import", &source, "--out", &corpus.path("out").display().to_string(), "--tokenizer", &pipe]);
+    assert_eq!(output.status.code(), Some(5));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), format!("error: cannot open `{pipe}`: it is not a regular file\n"));
 }

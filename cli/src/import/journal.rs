@@ -67,6 +67,9 @@ pub(super) struct Journal {
     pub(super) categories: Vec<(String, u64)>,
     /// Everything is written and only has to get its place.
     pub(super) finished: bool,
+    /// By what the finished folder is known, when it has its place and when not.
+    #[serde(default)]
+    pub(super) mark: Option<u64>,
 }
 
 impl Journal {
@@ -83,6 +86,7 @@ impl Journal {
             empty: 0,
             categories: Vec::new(),
             finished: false,
+            mark: None,
         }
     }
 

@@ -12,6 +12,7 @@ mod tokenize;
 mod prepare;
 mod journal;
 mod output;
+mod place;
 #[cfg(test)]
 mod tests;
 

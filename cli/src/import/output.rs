@@ -24,7 +24,7 @@ use serde_json::{Map, Value, json};
 use super::{
     bad_option, bad_source,
     journal::{Facts, Job, Journal},
-    partial_of,
+    partial_of, place,
     prepare::Prepared,
 };
 
@@ -34,7 +34,7 @@ const MAX_NAME: usize = 256;
 /// Work that a kill may cost.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
 /// What there may be in the folder of an import.
-const OURS: [&str; 6] = ["lock", "journal.json", "lengths", "codes", "dataset", "replaced"];
+const OURS: [&str; 5] = ["lock", "journal.json", "lengths", "codes", "dataset"];
 
 /// What is left to do.
 pub(super) enum Opened {
@@ -82,13 +82,18 @@ impl Output {
             Err(Error::State { .. }) if force => None,
             Err(error) => return Err(error),
         };
+        let dataset = partial.join("dataset");
+        let is_in_place = match &journal {
+            Some(journal) if journal.finished => place::resume(&dataset, out, &partial, journal.mark)?,
+            _ => false,
+        };
         let mut journal = match journal {
-            Some(journal) if journal.finished && journal.job == *job && out.exists() && !partial.join("dataset").exists() => {
+            Some(journal) if is_in_place && journal.job == *job => {
                 discard(&partial)?;
                 return Ok(Opened::Finished(journal));
             }
-            // Without a document there is nothing that could be lost.
-            Some(journal) if journal.documents > 0 => match journal.check(job, &partial) {
+            // Without a document there is nothing that could be lost, and without its tokens there is nothing.
+            Some(journal) if journal.documents > 0 && dataset.exists() => match journal.check(job, &partial) {
                 Ok(()) => journal,
                 Err(_) if force => Journal::new(job),
                 Err(error) => return Err(error),
@@ -98,8 +103,6 @@ impl Output {
         // What comes after the last document is made again.
         journal.finished = false;
         tidy(&partial, &OURS)?;
-        remove(&partial.join("replaced"))?;
-        let dataset = partial.join("dataset");
         fs::create_dir_all(&dataset).map_err(Error::io("create", &dataset))?;
         tidy(&dataset, &["tokens.bin"])?;
 
@@ -209,6 +212,7 @@ impl Output {
     /// Notes that only the place is missing.
     pub(super) fn finished(&mut self) -> Result<()> {
         self.journal.finished = true;
+        self.journal.mark = place::mark(&self.partial.join("dataset"));
         self.save()
     }
 
@@ -268,15 +272,7 @@ impl Output {
 
     /// Gives the dataset its place, and an older one that of its own beside the journal.
     pub(super) fn publish(&self) -> Result<()> {
-        if self.out.exists() {
-            let replaced = self.partial.join("replaced");
-            fs::rename(&self.out, replaced).map_err(Error::io("replace", &self.out))?;
-        }
-        fs::rename(self.partial.join("dataset"), &self.out).map_err(Error::io("put in place", &self.out))?;
-        atomic::sync_folder(match self.out.parent() {
-            Some(p) if !p.as_os_str().is_empty() => p,
-            _ => Path::new("."),
-        })
+        place::publish(&self.partial.join("dataset"), &self.out, &self.partial)
     }
 
     /// Leaves nothing behind.
@@ -333,7 +329,7 @@ fn check_out(out: &Path, partial: &Path, job: &Job, force: bool) -> Result<()> {
         return Ok(());
     }
     let finished = Journal::load(&partial.join("journal.json")).ok().flatten().is_some_and(|j| j.finished && j.job == *job);
-    if finished && !partial.join("dataset").exists() {
+    if finished && !partial.join("dataset").exists() && !place::is_waiting(partial) {
         return Ok(());
     }
     // All that a kill in `discard` may have left of a finished import; there is none if it fails.
@@ -377,7 +373,7 @@ fn check_ours(partial: &Path) -> Result<()> {
 }
 
 fn is_ours(name: &OsString) -> bool {
-    OURS.iter().any(|own| name == own) || is_temporary(name)
+    OURS.iter().chain(&place::NAMES).any(|own| name == own) || is_temporary(name)
 }
 
 /// What a killed import was writing with [`atomic`].

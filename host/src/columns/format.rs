@@ -22,8 +22,8 @@
 //! * `curricle.provenance`: JSON of [`Provenance`](super::Provenance); its `samples` is the number of rows.
 //!
 //! The footer has metadata `curricle.xxh3`: the hash, 128 bits of XXH3 in hexadecimal, of all bytes before the end of the stream, followed by
-//! what the footer says: the provenance, the counts if there are some, and a line `name type` for each field. Files without it are read; whoever
-//! reads a file whole compares it.
+//! what the footer leads to: lines with the provenance, the counts or nothing, `name type` of each field, and `length name` of each category. Files
+//! without it are read; whoever reads a file whole compares it.
 //!
 //! The footer of a column of categories also has metadata `curricle.counts`: a JSON array with the number of samples of each code. It stands
 //! there, and not in the schema, because it is known only when all values are written. The smallest and the largest value are those of the
@@ -66,15 +66,19 @@ const CONTINUATION: [u8; 4] = [0xff; 4];
 /// Provenance and names of categories stand before the values, in messages whose sizes have 31 bits; this leaves room for the rest.
 pub(super) const MAX_TEXT: usize = 1 << 30;
 
-/// What of a footer goes into the checksum, which it cannot hold as a whole.
+/// What a reader finds by the footer, as it goes into the checksum: the footer holds that, and so cannot be part of it as it is.
 pub(super) fn said_in_footer<'a>(
     provenance: &str,
     counts: Option<&str>,
     fields: impl Iterator<Item = (&'a str, ValueType, bool)>,
+    names: &[String],
 ) -> String {
     let mut said = format!("{provenance}\n{}\n", counts.unwrap_or_default());
     for (name, value_type, coded) in fields {
         said.push_str(&format!("{name} {}\n", if coded { "category".to_owned() } else { value_type.to_string() }));
+    }
+    for name in names {
+        said.push_str(&format!("{} {name}\n", name.len()));
     }
     said
 }
@@ -162,7 +166,8 @@ impl Head<'_> {
     /// What the footer will say, for the checksum.
     pub(super) fn said_in_footer(&self, counts: Option<&str>) -> String {
         let provenance = self.metadata.iter().find(|(key, _)| *key == PROVENANCE_KEY).map_or("", |(_, text)| text.as_str());
-        said_in_footer(provenance, counts, self.fields.iter().map(|field| (field.name, field.value_type, field.coded)))
+        let fields = self.fields.iter().map(|field| (field.name, field.value_type, field.coded));
+        said_in_footer(provenance, counts, fields, self.names.unwrap_or_default())
     }
 
     /// What stands after the body: end of stream, footer, magic.

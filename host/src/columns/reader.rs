@@ -97,11 +97,10 @@ impl Reader {
             true => Some(read_dictionary(bytes, &footer)?),
             false => None,
         };
-        let checksum = in_footer(CHECKSUM_KEY).map(|expected| Checksum {
-            map: map.clone(),
-            end: body.0 + body.1,
-            footer: said_in_footer(said, counted, fields.iter().map(|field| (field.name.as_str(), field.value_type, field.coded))),
-            expected: expected.to_owned(),
+        let checksum = in_footer(CHECKSUM_KEY).map(|expected| {
+            let fields = fields.iter().map(|field| (field.name.as_str(), field.value_type, field.coded));
+            let footer = said_in_footer(said, counted, fields, names.as_deref().unwrap_or_default());
+            Checksum { map: map.clone(), end: body.0 + body.1, footer, expected: expected.to_owned() }
         });
         Ok(Reader { name: String::new(), map: map.clone(), rows, fields, names, counts, checksum, provenance })
     }

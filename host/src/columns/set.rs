@@ -180,7 +180,7 @@ impl Set {
             fn counting(set: &Set, ranks: &mut [u64]) {
                 ranks.iter_mut().for_each(|rank| *rank = set.select(*rank));
             }
-            if is_x86_feature_detected!("popcnt") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2") {
+            if crate::cpu::features().counts_bits {
                 // SAFETY: the processor has these instructions.
                 return unsafe { counting(self, ranks) };
             }

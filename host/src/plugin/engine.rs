@@ -7,10 +7,14 @@ use std::{
     time::Duration,
 };
 
+use target_lexicon::Triple;
 use wasmtime::{Config, EngineWeak, OptLevel, WasmBacktraceDetails};
 
 use super::{limits::STACK, report};
-use crate::{FaultKind, Result};
+use crate::{
+    FaultKind, Result,
+    cpu::{Cpu, cpu},
+};
 
 /// Resolution of deadlines: fine enough that a deadline of a second means it, coarse enough that an idle process is left asleep.
 const TICK: Duration = Duration::from_millis(10);
@@ -29,8 +33,12 @@ pub(crate) enum Profile {
 }
 
 impl Profile {
-    fn config(self) -> Config {
+    fn config(self, cpu: Cpu) -> wasmtime::Result<Config> {
         let mut config = Config::new();
+        if cpu == Cpu::Portable {
+            // For a target that is named, nothing is asked of the processor.
+            config.target(&Triple::host().to_string())?;
+        }
         // Calls cost a third without; plugins have nothing to wait for.
         config.concurrency_support(false);
         config.epoch_interruption(matches!(self, Profile::Decide | Profile::Measure));
@@ -46,7 +54,7 @@ impl Profile {
         // Faults are told in the plugin's own words, its log; offsets into its code would differ from build to build.
         config.wasm_backtrace_max_frames(None);
         config.wasm_backtrace_details(WasmBacktraceDetails::Disable);
-        config
+        Ok(config)
     }
 }
 
@@ -62,6 +70,7 @@ static LIVE: Mutex<[Option<(EngineWeak, u32)>; 3]> = Mutex::new([None, None, Non
 
 /// The engine of a profile: the one in use, or else a fresh one. `plugin` is named if there can be none.
 pub(crate) fn engine(profile: Profile, plugin: &str) -> Result<Engine> {
+    let cpu = cpu()?;
     let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
     let [decide, measure, _bare] = &mut *live;
     let slot = match profile {
@@ -72,7 +81,7 @@ pub(crate) fn engine(profile: Profile, plugin: &str) -> Result<Engine> {
     };
     let wasm = match slot.as_ref().and_then(|(weak, _)| weak.upgrade()) {
         Some(wasm) => wasm,
-        None => wasmtime::Engine::new(&profile.config()).map_err(|e| {
+        None => profile.config(cpu).and_then(|config| wasmtime::Engine::new(&config)).map_err(|e| {
             report::load(
                 plugin,
                 FaultKind::Load,
@@ -128,6 +137,24 @@ mod tests {
         let second = engine(Profile::Decide, "p").unwrap();
         assert!(wasmtime::Engine::same(&first.wasm, &second.wasm));
         assert!(!wasmtime::Engine::same(&first.wasm, &engine(Profile::Measure, "p").unwrap().wasm));
+    }
+
+    #[test]
+    fn code_for_any_processor_is_kept_apart_and_runs() {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let engines = [Cpu::Native, Cpu::Portable].map(|cpu| wasmtime::Engine::new(&Profile::Decide.config(cpu).unwrap()).unwrap());
+        let key = |engine: &wasmtime::Engine| {
+            let mut hash = DefaultHasher::new();
+            engine.precompile_compatibility_hash().hash(&mut hash);
+            hash.finish()
+        };
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("sse4.1") {
+            assert_ne!(key(&engines[0]), key(&engines[1]));
+        }
+        let code = engines[1].precompile_component(b"\0asm\x0d\0\x01\0").unwrap();
+        // SAFETY: the compiler answered this a line above.
+        unsafe { wasmtime::component::Component::deserialize(&engines[1], &code) }.unwrap();
     }
 
     #[test]

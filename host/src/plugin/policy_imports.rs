@@ -22,6 +22,8 @@ use crate::{
 const MAX_SAMPLES: usize = 1 << 20;
 /// Work of looking something up, in units of fuel.
 const LOOKUP: u64 = 100;
+/// Work of writing a byte of a refusal, in units of fuel.
+const WRITTEN: u64 = 8;
 /// Samples that are compared in one unit of fuel when conditions are intersected.
 const SCANNED: u64 = 16;
 
@@ -78,19 +80,28 @@ impl Host {
     fn answer<T>(&mut self, result: Result<T>) -> wasmtime::Result<Result<T, Answer>> {
         match result {
             Ok(value) => Ok(Ok(value)),
-            Err(error) => match error {
-                Error::Config { .. } => Ok(Err(Answer::Config(error.to_string()))),
-                Error::Data { .. } | Error::Column { .. } => Ok(Err(Answer::Data(error.to_string()))),
-                Error::State { .. } => Ok(Err(Answer::State(error.to_string()))),
-                error => self.fail(error),
-            },
+            Err(error) => {
+                let answer: fn(String) -> Answer = match error {
+                    Error::Config { .. } => Answer::Config,
+                    Error::Data { .. } | Error::Column { .. } => Answer::Data,
+                    Error::State { .. } => Answer::State,
+                    error => return self.fail(error),
+                };
+                self.refuse(answer, error.to_string()).map(Err)
+            }
         }
+    }
+
+    /// A refusal in words, which cost more than the answer would have: names that the guest made up are part of them.
+    fn refuse(&mut self, answer: fn(String) -> Answer, text: String) -> wasmtime::Result<Answer> {
+        self.charge((text.len() as u64).saturating_mul(WRITTEN))?;
+        Ok(answer(text))
     }
 
     fn refusal(&mut self, result: Result<(), Refusal>) -> wasmtime::Result<Result<(), Answer>> {
         match result {
             Ok(()) => Ok(Ok(())),
-            Err(Refusal::Answer(text)) => Ok(Err(Answer::Data(text))),
+            Err(Refusal::Answer(text)) => self.refuse(Answer::Data, text).map(Err),
             Err(Refusal::Breach { problem, remedy }) => self.breach(problem, remedy),
         }
     }
@@ -291,7 +302,10 @@ impl pacings::Host for Host {
         match (self.world.pacings)(&name, step) {
             Some(Ok(difficulty)) => Ok(Ok(difficulty)),
             Some(Err(error)) => self.fail(error),
-            None => Ok(Err(Answer::Config(format!("there is no pacing function `{name}`: the run file has no `[pacing.{name}]`")))),
+            None => {
+                let text = format!("there is no pacing function `{name}`: the run file has no `[pacing.{name}]`");
+                self.refuse(Answer::Config, text).map(Err)
+            }
         }
     }
 }

@@ -16,7 +16,11 @@ use super::{
     limits::{Limits, show_bytes},
     report,
 };
-use crate::{Error, FaultKind, Result, atomic, escape::escape, hex};
+use crate::{
+    Error, FaultKind, Result, atomic,
+    escape::{self, escape},
+    hex,
+};
 
 /// A plugin's file: what it is, and what is in it once somebody asks.
 pub(crate) struct Source {
@@ -89,7 +93,7 @@ impl Source {
                 Ok(self.bytes.get_or_init(|| Arc::from(bytes)).clone())
             }
             _ => {
-                let problem = format!("`{}` changed while it was loaded", self.path.display());
+                let problem = format!("`{}` changed while it was loaded", escape::path(&self.path));
                 Err(report::load(&self.name, FaultKind::Load, problem, "load it again when it is complete"))
             }
         }
@@ -105,7 +109,7 @@ fn read_within(mut file: &File, most: u64) -> std::io::Result<Option<Vec<u8>>> {
 }
 
 fn too_large(name: &str, path: &Path, size: u64, limits: &Limits) -> Error {
-    let problem = format!("`{}` has {}, at most {} are read", path.display(), show_bytes(size), show_bytes(limits.file_size));
+    let problem = format!("`{}` has {}, at most {} are read", escape::path(path), show_bytes(size), show_bytes(limits.file_size));
     let remedy = "strip its debug information, or raise `limits.file-size` (`preset = \"interpreted\"` allows 64 MiB)";
     report::load(name, FaultKind::Limit, problem, remedy)
 }
@@ -120,7 +124,7 @@ pub fn check_sha256(name: &str, path: &Path, wanted: &str, limits: &Limits) -> R
     if found.eq_ignore_ascii_case(wanted.trim()) {
         return Ok(());
     }
-    let problem = format!("`{}` has SHA-256 {found}, the run file wants {wanted}", path.display());
+    let problem = format!("`{}` has SHA-256 {found}, the run file wants {}", escape::path(path), escape(wanted, 100));
     Err(report::load(name, FaultKind::Load, problem, "restore the pinned file, or pin this one if you trust it"))
 }
 
@@ -145,7 +149,7 @@ fn find_in(name_or_path: &str, folders: &[PathBuf]) -> Result<PathBuf> {
             Ok(path)
         } else {
             Err(Error::config(
-                format!("plugin `{name_or_path}`"),
+                format!("plugin `{}`", escape(name_or_path, usize::MAX)),
                 "there is no such file",
                 "check the path, or build the plugin with `curricle build`",
             ))
@@ -157,8 +161,8 @@ fn find_in(name_or_path: &str, folders: &[PathBuf]) -> Result<PathBuf> {
     }
     let places = folders.iter().map(|folder| format!("`{}`", folder.display())).collect::<Vec<_>>().join(", ");
     Err(Error::config(
-        format!("plugin `{name_or_path}`"),
-        format!("`{file}` is in none of {places}"),
+        format!("plugin `{}`", escape(name_or_path, usize::MAX)),
+        format!("`{}` is in none of {places}", escape(&file, usize::MAX)),
         "build the built-in plugins with `cargo xtask plugins`, set `CURRICLE_PLUGINS` to their folder, or give a path with a slash",
     ))
 }

@@ -22,6 +22,9 @@ mod warden;
 mod resume;
 mod planner;
 mod prefetch;
+mod rank_digest;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -33,12 +36,14 @@ pub use self::{
     packer_config::PackerConfig,
     planner::{Planned, Planner},
     plugin_config::{OnFault, PluginConfig},
+    rank_digest::RankDigest,
     run::Run,
     state::{FellBack, STATE_VERSION, SamplerState},
     tokens_config::{Neighbours, TokensConfig},
 };
 use self::{
     prefetch::{Prefetch, Worker},
+    rank_digest::Accord,
     state::Progress,
 };
 use crate::{Result, batch::Batch};
@@ -74,6 +79,7 @@ pub struct Sampler {
     given_out: Arc<Progress>,
     identity: Arc<Identity>,
     changes: Arc<[Changed]>,
+    accord: Accord,
 }
 
 impl Sampler {
@@ -104,10 +110,11 @@ impl Sampler {
 
     fn with(run: &Run, planner: Planner) -> Result<Sampler> {
         let SamplerState { progress, identity, changes, .. } = planner.state();
+        let accord = planner.accord().clone();
         tracing::info!(step = progress.step, prefetch = run.config.prefetch, "starting");
         let value_names = run.config.batch.values.iter().cloned().collect();
         let worker = Worker::new(planner, run.assembler()?, value_names);
-        Ok(Sampler { prefetch: Prefetch::start(worker, run.config.prefetch), given_out: progress, identity, changes })
+        Ok(Sampler { prefetch: Prefetch::start(worker, run.config.prefetch), given_out: progress, identity, changes, accord })
     }
 
     /// This rank's part of the next global batch; `None` when the run is over.
@@ -118,8 +125,15 @@ impl Sampler {
     pub fn next_batch(&mut self) -> Result<Option<Batch>> {
         Ok(self.prefetch.next()?.map(|(batch, progress)| {
             self.given_out = progress;
+            self.accord.moved(batch.step, batch.digest);
             batch
         }))
+    }
+
+    /// What the ranks of a run exchange to know that they agree: 16 bytes, of the last batch that [`next_batch`](Sampler::next_batch)
+    /// returned. Before the first they say what the run is made of, so that ranks can compare before they begin.
+    pub fn rank_digest(&self) -> RankDigest {
+        self.accord.digest()
     }
 
     /// State as of the last batch that [`next_batch`](Sampler::next_batch) returned.

@@ -9,6 +9,7 @@ use super::{
     hand::Hand,
     identity::Identity,
     on_fault::Restarts,
+    rank_digest::{Accord, RankDigest},
     resume::Standing,
     run::Run,
     state::{Progress, SamplerState},
@@ -36,6 +37,7 @@ pub struct Planner {
     progress: Arc<Progress>,
     identity: Arc<Identity>,
     changes: Arc<[Changed]>,
+    accord: Accord,
 }
 
 /// One global batch, planned.
@@ -86,6 +88,7 @@ impl Planner {
             Some(tokens) => Some(Hand::new(run, tokens, progress.in_hand.clone().unwrap_or_default(), &restarts)?),
             None => None,
         };
+        let accord = Accord::new(&run.identity, &run.config, progress.step);
         Ok(Planner {
             warden,
             seed: run.config.seed,
@@ -99,6 +102,7 @@ impl Planner {
             identity: Arc::new(run.identity.clone()),
             restarts,
             changes,
+            accord,
         })
     }
 
@@ -161,7 +165,17 @@ impl Planner {
             restarts: self.restarts.counts(),
             fell_back: self.warden.fell_back().cloned(),
         });
+        self.accord.moved(step, digest);
         Ok(Some(Planned { step, plan, digest, progress: self.progress.clone() }))
+    }
+
+    /// As [`Sampler::rank_digest`](crate::Sampler::rank_digest), of the last batch that was planned.
+    pub fn rank_digest(&self) -> RankDigest {
+        self.accord.digest()
+    }
+
+    pub(crate) fn accord(&self) -> &Accord {
+        &self.accord
     }
 
     /// State as of the last batch that was planned.

@@ -266,7 +266,8 @@ impl SamplerState {
         })
     }
 
-    /// Writes the state to a file, whole or not at all.
+    /// Writes the state to a file, whole or not at all. Of two processes that do so the last one's stays; who wants the second refused holds an
+    /// [`atomic::Claim`] of the file.
     ///
     /// # Errors
     /// [`Error::Io`] if the folder is missing, read-only or full; an older state at `path` then stands unharmed.
@@ -283,11 +284,12 @@ impl SamplerState {
         let path = path.as_ref();
         let place = path.display().to_string();
         let foreign = |what: &str| Error::state(&place, format!("not a state of a run ({what})"), "give a file that a run saved");
-        let mut bytes = Vec::new();
-        atomic::open_regular(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-        if bytes.len() as u64 > MAX_BYTES {
+        let file = atomic::open_regular(path)?;
+        if file.metadata().map_err(Error::io("open", path))?.len() > MAX_BYTES {
             return Err(foreign("it is larger than 1 GiB"));
         }
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
         let json = String::from_utf8(bytes).map_err(|_| foreign("it is no text"))?;
         SamplerState::from_json(&json, &place)
     }

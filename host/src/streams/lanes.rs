@@ -1,5 +1,8 @@
 //! The rounds of a permutation over many numbers at once. Only integers, so every processor computes the same.
 
+#[cfg(target_arch = "x86_64")]
+use crate::cpu::{Vectors, features};
+
 /// Most rounds that any length needs.
 pub(super) const MAX_ROUNDS: usize = 8;
 /// Numbers that go through the rounds together, while they fit into registers.
@@ -145,14 +148,12 @@ macro_rules! dispatched {
                     network.fill(start, out);
                 }
                 if out.len() >= FEW {
-                    let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq");
-                    if wide && is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512bw") {
+                    match features().vectors {
                         // SAFETY: the processor has these instructions.
-                        return unsafe { avx512(network, start, out) };
-                    }
-                    if is_x86_feature_detected!("avx2") {
+                        Vectors::Avx512 => return unsafe { avx512(network, start, out) },
                         // SAFETY: the processor has these instructions.
-                        return unsafe { avx2(network, start, out) };
+                        Vectors::Avx2 => return unsafe { avx2(network, start, out) },
+                        Vectors::Baseline => {}
                     }
                 }
             }

@@ -63,7 +63,7 @@ fn doubling_instances() -> String {
 }
 
 /// Blocks within blocks, deeper than any compiler may recurse.
-fn deep_blocks() -> String {
+pub(super) fn deep_blocks() -> String {
     format!("(core module (func {} {}))", "block ".repeat(100_000), "end ".repeat(100_000))
 }
 
@@ -131,7 +131,6 @@ pub(super) fn rows() -> Vec<Row> {
         load("more functions than a module may have", functions).says(&["it cannot be compiled"]),
         load("a name of 200 000 bytes", long_name).says(&["it cannot be compiled"]),
         row("four billion locals", Bytes(locals), Load, "plugin-load", "load").says(&["it cannot be compiled"]),
-        load("blocks a hundred thousand deep", deep_blocks).says(&["it cannot be compiled"]),
         row("what takes long to compile", Fields(long_function), Load, "plugin-limit", "load")
             .limit(|l| l.compile_time = Duration::from_millis(50))
             .needs(512 << 20)

@@ -73,7 +73,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("a difficulty that is infinite", Evil("evil-pacing"), Difficulty(4), "plugin-contract", "pacing.difficulty")
             .with(r#"{"answer": "infinite", "at": 4}"#)
             .says(&["it answered inf, a difficulty is finite"]),
-        weights("weights that are NaN", mixture!("{ code = nan }"), &["nan"]),
+        weights("weights that are NaN", mixture!("{ code = nan }"), &["NaN has no form in JSON"]),
         weights("weights that are infinite", mixture!("{ code = inf }"), &["inf"]),
         weights("weights below zero", mixture!("{ code = -1.0, prose = 2.0 }"), &["-1.0", "at least 0"]),
         row(

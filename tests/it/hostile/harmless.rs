@@ -185,6 +185,13 @@ fn large_plugins_are_for_who_asks_for_them() {
 }
 
 #[test]
+fn blocks_a_hundred_thousand_deep_are_code_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Source::Fields(bombs::deep_blocks).file(folder.path());
+    PacingPlugin::load("p", &path, &Value::Null, &Limits::default()).unwrap();
+}
+
+#[test]
 fn a_thread_with_a_megabyte_of_stack_outlives_the_deepest_guest() {
     let corpus = Corpus::new(200);
     let path = Source::Wat("recursion-with-host-calls").file(&corpus.path(""));

@@ -39,7 +39,7 @@ pub(super) fn rows() -> Vec<Row> {
         load("a program of this machine", || std::fs::read("/proc/self/exe").map(|b| b[..4096].to_vec()).unwrap_or(compiled()))
             .says(&["it is machine code"]),
         load("the first bytes alone", || beginning(4)).says(&["cut off"]),
-        load("a header alone", || beginning(8)).limit(|l| l.fuel = 1).says(&[]),
+        row("a header alone", Bytes(|| beginning(8)), Load, "plugin-link", "load").says(&["it exports nothing"]),
         load("the first half", || beginning(good().len() / 2)).says(&["damaged at byte"]),
         load("all but the last byte", || beginning(good().len() - 1)).says(&["damaged at byte"]),
         load("a core module", || guest::core_module("loop")).says(&["a core module, not a component", "curricle build"]),
@@ -56,8 +56,8 @@ pub(super) fn rows() -> Vec<Row> {
             "another digest than a run file pins",
             Evil("evil-policy"),
             Run("[policy]\nplugin = \"PLUGIN\"\nsha256 = \"00\"\n"),
-            "config",
-            "",
+            "plugin-load",
+            "load",
         )
         .says(&["SHA-256", "pin this one"]),
         row("a large file", Builtin("uniform"), LoadPolicy, "plugin-limit", "load")

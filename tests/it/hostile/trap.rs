@@ -45,7 +45,7 @@ pub(super) fn rows() -> Vec<Row> {
         evil("a panic in merge", "evil-metric", Merge, "metric.merge", r#"{"wrong": "panic", "in": "merge"}"#),
         evil("a panic in finish", "evil-metric", Finish, "metric.finish", r#"{"wrong": "panic", "in": "finish"}"#),
         evil("a panic in totals", "evil-metric", Totals, "metric.totals", r#"{"wrong": "panic", "in": "totals"}"#),
-        evil("a panic in an analysis", "evil-metric", Analyze, "metric.accumulate", r#"{"wrong": "panic", "in": "accumulate", "at": 1}"#),
+        evil("a panic in an analysis", "evil-metric", Analyze, "metric.accumulate", r#"{"wrong": "panic", "in": "accumulate"}"#),
         evil("a panic in pack", "evil-packer", Pack, "packer.pack", r#"{"wrong": "panic"}"#),
         evil("a panic in difficulty", "evil-pacing", Difficulty(2), "pacing.difficulty", r#"{"wrong": "panic", "at": 2}"#),
         evil("a flood of logs", "evil-policy", Fill(1), "policy.fill", r#"{"wrong": "log-flood", "at": 1}"#)

@@ -102,7 +102,7 @@ fn decide(plugin: &PolicyPlugin) -> u32 {
         COLUMNS.with(|columns| Context {
             columns: columns.clone(),
             streams: Streams::new(columns.clone(), 3),
-            pacings: Box::new(|name, step| (name == "p").then(|| Ok(step as f64))),
+            pacings: Box::new(|name, step| (name == "p").then_some(Ok(step as f64))),
         })
     };
     let Ok(mut policy) = plugin.start(context(), None) else { return 1 };

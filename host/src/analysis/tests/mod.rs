@@ -1,4 +1,5 @@
 mod guests;
+mod leftovers;
 mod parts;
 mod pieces;
 

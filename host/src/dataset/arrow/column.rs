@@ -78,7 +78,8 @@ fn tokens_of(data_type: &DataType) -> Option<(TokenType, Rows)> {
     let (values, rows) = match data_type {
         DataType::List(values) => (values, Rows::Offsets32),
         DataType::LargeList(values) => (values, Rows::Offsets64),
-        DataType::FixedSizeList(values, length) => (values, Rows::Fixed(u32::try_from(*length).ok()?)),
+        // Rows of no tokens take no bytes, so a small file could claim any number of them.
+        DataType::FixedSizeList(values, length) if *length > 0 => (values, Rows::Fixed(u32::try_from(*length).ok()?)),
         _ => return None,
     };
     let token_type = match values.data_type() {

@@ -16,11 +16,12 @@ pub(crate) const MAGIC: &[u8; 6] = b"ARROW1";
 /// What precedes each message of a stream, except in the oldest ones.
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
-/// The schema and the record batches of a file.
+/// The schema, the record batches and the dictionaries of a file.
 #[derive(Debug)]
 pub(super) struct Messages {
     pub(super) schema: Schema,
     pub(super) blocks: Vec<Block>,
+    pub(super) dictionaries: Vec<Block>,
 }
 
 /// A record batch: its metadata, with what precedes it, and its body, in bytes of the file.
@@ -61,24 +62,26 @@ fn from_footer(file: &[u8]) -> Result<Messages, String> {
     let footer = len.and_then(|len| bytes_at(file, trailer.checked_sub(len)?, len)).ok_or("its footer lies outside of the file")?;
     let footer = root_as_footer(footer).map_err(|_| "its footer is damaged")?;
     let schema = schema(footer.schema().ok_or("its footer has no schema")?)?;
-    let mut blocks = Vec::new();
-    for block in footer.recordBatches().iter().flatten() {
+    let place = |block: &arrow_ipc::Block, what: &str, i: usize| {
         let numbers = [block.offset(), i64::from(block.metaDataLength()), block.bodyLength()];
         let [message_at, message_len, body_len] = numbers.map(|n| u64::try_from(n).unwrap_or(u64::MAX));
         let body_at = message_at.saturating_add(message_len);
-        if bytes_at(file, body_at, body_len).is_none() {
-            return Err(format!("record batch {}: it lies outside of the file", blocks.len()));
+        match bytes_at(file, body_at, body_len) {
+            Some(_) => Ok(Block { message_at, message_len, body_at, body_len }),
+            None => Err(format!("{what} {i}: it lies outside of the file")),
         }
-        blocks.push(Block { message_at, message_len, body_at, body_len });
-    }
-    Ok(Messages { schema, blocks })
+    };
+    let batches = footer.recordBatches().into_iter().flatten().enumerate().map(|(i, block)| place(block, "record batch", i));
+    let dictionaries = footer.dictionaries().into_iter().flatten().enumerate().map(|(i, block)| place(block, "dictionary", i));
+    let (blocks, dictionaries) = (batches.collect::<Result<_, _>>()?, dictionaries.collect::<Result<_, _>>()?);
+    Ok(Messages { schema, blocks, dictionaries })
 }
 
 /// The stream format: one message after another, the schema first.
 fn from_stream(file: &[u8]) -> Result<Messages, String> {
     let mut at = 0;
     let mut schema_found = None;
-    let mut blocks = Vec::new();
+    let (mut blocks, mut dictionaries) = (Vec::new(), Vec::new());
     while at < file.len() as u64 {
         let cut = || format!("the message at byte {at} is cut off");
         let marked = array4(file, at) == Some(CONTINUATION);
@@ -105,11 +108,11 @@ fn from_stream(file: &[u8]) -> Result<Messages, String> {
             }
             (MessageHeader::RecordBatch, Some(_)) => blocks.push(block),
             // Only columns that hold no tokens have dictionaries.
-            (MessageHeader::DictionaryBatch, Some(_)) => {}
+            (MessageHeader::DictionaryBatch, Some(_)) => dictionaries.push(block),
             _ => return Err("its messages are in no order that the format knows".into()),
         }
     }
-    Ok(Messages { schema: schema_found.ok_or("it has no schema")?, blocks })
+    Ok(Messages { schema: schema_found.ok_or("it has no schema")?, blocks, dictionaries })
 }
 
 fn schema(schema: FlatSchema<'_>) -> Result<Schema, String> {

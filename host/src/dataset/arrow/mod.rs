@@ -3,6 +3,7 @@
 //! Only the metadata of each record batch is read when a file is opened; the tokens stay where they are. The arrays of the arrow crates are
 //! not used for this, since they check every offset when they are made and panic where a file points outside of itself.
 
+mod claims;
 mod column;
 mod messages;
 #[cfg(test)]
@@ -57,6 +58,7 @@ impl ArrowTokens {
         let messages = Messages::read(&map, path)?;
         let column = choose(path, &messages.schema, wanted)?;
         let mut tokens = ArrowTokens { column, batches: Vec::new(), n_documents: 0, n_tokens: 0, map };
+        let mut compressed = false;
         for (i, block) in messages.blocks.iter().enumerate() {
             let wrong = |problem: String| Error::dataset(path, format_args!("record batch {i}: {problem}"), DAMAGED);
             let message = messages::parse(&tokens.map, block).map_err(wrong)?;
@@ -64,7 +66,11 @@ impl ArrowTokens {
                 return Err(wrong("it is no record batch".into()));
             };
             if batch.compression().is_some() {
-                return Ok(None);
+                claims::check(&tokens.map, &batch, block.body_at).map_err(wrong)?;
+                compressed = true;
+            }
+            if compressed {
+                continue;
             }
             let places = column::places(&messages.schema, tokens.column.index, &batch, message.version());
             let places = places.ok_or_else(|| wrong("it has fewer buffers than its schema".into()))?;
@@ -76,7 +82,18 @@ impl ArrowTokens {
                 (tokens.n_documents, tokens.n_tokens) = counts.ok_or_else(|| wrong("it claims too many rows".into()))?;
             }
         }
-        Ok(Some(tokens))
+        if !compressed {
+            return Ok(Some(tokens));
+        }
+        // Whoever decodes the batches decodes these before them.
+        for (i, block) in messages.dictionaries.iter().enumerate() {
+            let wrong = |problem: String| Error::dataset(path, format_args!("dictionary {i}: {problem}"), DAMAGED);
+            let message = messages::parse(&tokens.map, block).map_err(wrong)?;
+            if let Some(batch) = message.header_as_dictionary_batch().and_then(|dictionary| dictionary.data()) {
+                claims::check(&tokens.map, &batch, block.body_at).map_err(wrong)?;
+            }
+        }
+        Ok(None)
     }
 
     /// Finds the column in a batch, and its tokens' number. None if the batch has no rows.

@@ -103,6 +103,33 @@ fn a_sliced_list_keeps_its_own_rows() {
 }
 
 #[test]
+fn a_compressed_buffer_that_claims_what_it_cannot_come_to_is_refused_before_there_is_room_made_for_it() {
+    let row: Vec<u16> = (0..1000).map(|i| i % 7).collect();
+    for compression in [arrow_ipc::CompressionType::LZ4_FRAME, arrow_ipc::CompressionType::ZSTD] {
+        let options = arrow_ipc::writer::IpcWriteOptions::default().try_with_compression(Some(compression)).unwrap();
+        let table = batch(vec![("ids", lists(&[&row]))]);
+        let mut writer = FileWriter::try_new_with_options(Vec::new(), &table.schema(), options).unwrap();
+        writer.write(&table).unwrap();
+        let mut file = writer.into_inner().unwrap();
+        assert!(open(&file, None).1.unwrap().is_none(), "it has to be unpacked");
+        let at = file.windows(8).position(|bytes| bytes == 2000u64.to_le_bytes()).unwrap();
+        for claimed in [1i64 << 40, i64::MAX, -2] {
+            file[at..at + 8].copy_from_slice(&claimed.to_le_bytes());
+            let error = error(&file, None);
+            assert!(error.contains(&format!("claims to come to {claimed}; copy or write the file again")), "{error}");
+        }
+    }
+}
+
+#[test]
+fn rows_of_no_tokens_are_no_documents_since_a_small_file_could_claim_any_number_of_them() {
+    let field = Arc::new(Field::new("item", arrow_schema::DataType::Int32, false));
+    let empty: ArrayRef =
+        Arc::new(FixedSizeListArray::try_new_with_length(field, 0, Arc::new(Int32Array::from(Vec::<i32>::new())), None, 9).unwrap());
+    assert!(error(&bytes(&[batch(vec![("ids", empty)])], false), None).contains("no column holds lists of integers"));
+}
+
+#[test]
 fn columns_that_hold_no_tokens_are_refused_with_those_that_do() {
     let numbers: ArrayRef = Arc::new(Int32Array::from(vec![1]));
     let two = bytes(&[batch(vec![("n", numbers.clone()), ("ids", lists(&[&[1]])), ("mask", lists(&[&[1]]))])], false);

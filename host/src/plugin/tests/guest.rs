@@ -73,6 +73,13 @@ impl GuestText {
         self
     }
 
+    /// With other text in place of some of what was exported, which must be there.
+    pub(crate) fn replace(mut self, from: &str, to: &str) -> GuestText {
+        assert!(self.body.contains(from), "{from} is not in {}", self.body);
+        self.body = self.body.replace(from, to);
+        self
+    }
+
     /// The core module.
     pub(crate) fn module(&self) -> Vec<u8> {
         // From 16: the description, four strings. From 256: their bytes. From 0: a `result::ok`. From 64: room for answers.

@@ -117,7 +117,7 @@ fn a_state_with_samples_in_hand_wants_a_run_that_deals_them() {
     assert_eq!(
         Sampler::resume(&corpus.run(&plain), &state).unwrap_err().to_string(),
         format!(
-            "state `as of step 1`: {held} samples are in hand, and the run file has no [batch.tokens] to deal them; resume with a budget of \
+            "state `state.json`: {held} samples are in hand, and the run file has no [batch.tokens] to deal them; resume with a budget of \
              tokens, or start from step 0"
         )
     );
