@@ -71,8 +71,8 @@ fn from_footer(file: &[u8]) -> Result<Messages, String> {
             None => Err(format!("{what} {i}: it lies outside of the file")),
         }
     };
-    let batches = footer.recordBatches().iter().flatten().enumerate().map(|(i, block)| place(block, "record batch", i));
-    let dictionaries = footer.dictionaries().iter().flatten().enumerate().map(|(i, block)| place(block, "dictionary", i));
+    let batches = footer.recordBatches().into_iter().flatten().enumerate().map(|(i, block)| place(block, "record batch", i));
+    let dictionaries = footer.dictionaries().into_iter().flatten().enumerate().map(|(i, block)| place(block, "dictionary", i));
     let (blocks, dictionaries) = (batches.collect::<Result<_, _>>()?, dictionaries.collect::<Result<_, _>>()?);
     Ok(Messages { schema, blocks, dictionaries })
 }
