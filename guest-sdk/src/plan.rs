@@ -11,6 +11,9 @@ pub struct Plan {
     _private: PhantomData<*const ()>,
 }
 
+/// Streams for which there is room without growing.
+const MANY: usize = 4096;
+
 impl Plan {
     pub(crate) fn of_this_call() -> Plan {
         Plan { size: host::size(), _private: PhantomData }
@@ -35,9 +38,17 @@ impl Plan {
     /// # Errors
     /// As [`draw`](Plan::draw).
     pub fn draw_all(&mut self, counts: impl IntoIterator<Item = (Stream, u32)>) -> Result<()> {
-        let (streams, counts): (Vec<u32>, Vec<u32>) =
-            counts.into_iter().filter(|&(_, count)| count > 0).map(|(stream, count)| (stream.0, count)).unzip();
-        host::draw(&streams, &counts)
+        let counts = counts.into_iter();
+        // Room for all at once: growing bit by bit costs more than what is drawn.
+        let most = counts.size_hint().1.unwrap_or(0).min(MANY);
+        let (mut streams, mut numbers) = (Vec::with_capacity(most), Vec::with_capacity(most));
+        for (stream, count) in counts {
+            if count > 0 {
+                streams.push(stream.0);
+                numbers.push(count);
+            }
+        }
+        host::draw(&streams, &numbers)
     }
 
     /// Adds these samples.

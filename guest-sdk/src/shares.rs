@@ -19,13 +19,13 @@
 pub fn split(size: u32, weights: &[u64], step: u64) -> Vec<u32> {
     // floor(2^64 / φ), made odd: a step's multiple, modulo 2^64, is its offset in 64-bit fixed point.
     const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-    let total: u128 = weights.iter().map(|&w| u128::from(w)).sum();
-    let offset = scale(total, step.wrapping_mul(GOLDEN));
+    let fraction = step.wrapping_mul(GOLDEN);
     // The same sums in 64 bits where they fit: a division of 128 bits costs thirty times as much.
-    match u64::try_from(total).ok().filter(|total| total.checked_mul(u64::from(size) + 1).is_some()) {
+    let total = weights.iter().try_fold(0u64, |total, &weight| total.checked_add(weight));
+    match total.filter(|total| total.checked_mul(u64::from(size) + 1).is_some()) {
         Some(0) => vec![0; weights.len()],
         Some(total) => {
-            let (mut sum, mut before, offset) = (0u64, 0u64, offset as u64);
+            let (mut sum, mut before, offset) = (0u64, 0u64, scale(total.into(), fraction) as u64);
             let size = u64::from(size);
             let count = |&weight: &u64| {
                 sum += weight;
@@ -37,7 +37,8 @@ pub fn split(size: u32, weights: &[u64], step: u64) -> Vec<u32> {
             weights.iter().map(count).collect()
         }
         None => {
-            let (mut sum, mut before) = (0u128, 0u128);
+            let total: u128 = weights.iter().map(|&weight| u128::from(weight)).sum();
+            let (mut sum, mut before, offset) = (0u128, 0u128, scale(total, fraction));
             let count = |&weight: &u64| {
                 sum += u128::from(weight);
                 let upto = (u128::from(size) * sum + offset) / total;

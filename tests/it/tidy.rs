@@ -107,3 +107,35 @@ fn the_contract_and_the_crates_have_one_version() {
         }
     }
 }
+
+/// What could bring a clock, an address, a thread or the order of a hash map into a result, where it may stand, and why it brings none.
+#[test]
+fn nothing_that_differs_from_process_to_process_is_at_hand() {
+    let words = ["HashMap", "HashSet", "RandomState", "SystemTime", "Instant", "thread::current", "available_parallelism"];
+    let allowed = [
+        ("HashMap", "plugin/schema.rs", "memory of what was weighed already; asked by key, never walked"),
+        ("HashSet", "columns/writer.rs", "finds names that come twice; never walked"),
+        ("SystemTime", "plugin/cache/", "age of what is kept; older or younger, it is what would be made again"),
+        ("SystemTime", "plugin/world.rs", "handed to the cache"),
+        ("SystemTime", "plugin/source.rs", "handed to the cache"),
+        ("Instant", "plugin/call.rs", "time of a call, told in messages; the verdict is that of the fuel"),
+        ("Instant", "analysis/rounds.rs", "when a journal is due; what it holds does not depend on it"),
+        ("Instant", "analysis/analyze.rs", "time taken, for the summary"),
+        ("Instant", "analysis/merge.rs", "time taken, for the summary"),
+        ("available_parallelism", "analysis/rounds.rs", "number of workers; results are taken in the order of the data"),
+    ];
+    let sources_root = root().join("host/src");
+    for (path, text) in sources(&sources_root) {
+        let file = path.strip_prefix(&sources_root).unwrap().display().to_string();
+        // Tests stand at the end of a file, or in one of their own.
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let lines = code.lines().map(|line| line.split("//").next().unwrap_or_default());
+        for line in lines.filter(|_| !file.contains("tests")) {
+            for word in words {
+                let named = line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).any(|part| part.contains(word));
+                let excused = allowed.iter().any(|(allowed, place, _)| *allowed == word && file.starts_with(place));
+                assert!(!named || excused, "{file} names `{word}`: keep it from results, and say here why it reaches none\n{line}");
+            }
+        }
+    }
+}

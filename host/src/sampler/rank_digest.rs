@@ -15,8 +15,8 @@ use crate::{Error, Result, batch::Digest, hex};
 ///
 /// # Layout
 /// Little-endian, two bytes each but the last: the low bits of the step; a hash of the dataset; of the plugin (name, version and file); of the
-/// configuration (policy, pacing, lengths, and the sizes and ends of the run); of the columns; of the seed; and in four bytes a hash of all of
-/// these whole and of the digest of the global batch.
+/// configuration (policy, pacing, lengths; sizes and ends of the run, and `on-fault`); of the columns; of the seed; and in four bytes a hash of
+/// all of these whole and of the digest of the global batch.
 ///
 /// The step is that of the last batch handed out; before the first, that of the batch to come.
 ///
@@ -51,7 +51,8 @@ use crate::{Error, Result, batch::Digest, hex};
 pub struct RankDigest([u8; 16]);
 
 /// Parts that decide the order, in their places behind the step, as messages name them.
-const PARTS: [&str; 5] = ["the dataset", "the plugin", "the configuration", "the columns", "the seed"];
+const PARTS: [&str; 5] = ["the dataset", "the plugin", "the configuration", COLUMNS, "the seed"];
+const COLUMNS: &str = "the columns";
 /// Bytes before the hash of the order.
 const ORDER: usize = 12;
 /// Ranks that a message lists.
@@ -81,7 +82,10 @@ impl RankDigest {
 
     /// What another digest of the same step differs in.
     fn differences(&self, other: &RankDigest) -> Vec<&'static str> {
-        PARTS.iter().enumerate().filter(|(i, _)| self.part(*i) != other.part(*i)).map(|(_, name)| *name).collect()
+        let differs = |part: usize| self.part(part) != other.part(part);
+        // Another dataset has columns of its own.
+        let told = |part: &usize| differs(*part) && !(PARTS.get(*part) == Some(&COLUMNS) && differs(0));
+        (0..PARTS.len()).filter(told).filter_map(|part| PARTS.get(part).copied()).collect()
     }
 
     /// Whether ranks agree; `digests` are theirs, in the order of the ranks. Of ranks that do not, those are named that differ from most; of
@@ -246,11 +250,13 @@ impl Accord {
     }
 }
 
-/// The sizes and ends of a run. They may change at a resume, so no identity has them; ranks that run at once need the same.
+/// The sizes and ends of a run, and what a fault of its policy does. They may change at a resume, so no identity has them; ranks that run at
+/// once need the same.
 fn sizes(config: &RunConfig) -> String {
     let batch = &config.batch;
     let tokens = batch.tokens.as_ref().map(|t| json!([t.max_tokens, t.micro_batches, t.min_samples, t.max_samples, t.equal_size]));
-    Identity::hash(&json!([batch.global_batch_size, config.steps, config.epochs, config.drop_last, tokens]))
+    let on_fault = format!("{:?}", config.policy.on_fault);
+    Identity::hash(&json!([batch.global_batch_size, config.steps, config.epochs, config.drop_last, tokens, on_fault]))
 }
 
 /// Hash of words; `part` keeps equal words of different parts apart.
@@ -310,7 +316,7 @@ mod tests {
         assert_eq!(digest.step(), 0x0203);
         assert_eq!(digest.bytes()[..2], [3, 2]);
         // Pinned, so that releases of this library that make the same batches say so.
-        assert_eq!(digest.to_string(), "03026694cf042dd468ba4ae17574dea1");
+        assert_eq!(digest.to_string(), "03026694cf0433e968ba4ae1a7e4f874");
         let before = Accord::new(&identity(), &config("global-batch-size = 8"), 0x0001_0203).digest();
         assert_eq!(before.bytes()[..ORDER], digest.bytes()[..ORDER]);
         assert_ne!(before, digest);

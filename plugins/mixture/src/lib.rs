@@ -49,9 +49,9 @@ impl Policy for Mixture {
 
     fn fill(&mut self, step: Step, plan: &mut Plan) -> Result<()> {
         let shares = self.schedule.shares(step.index);
-        let counts = shares::split(plan.size(), &schedule::weights(&shares), step.index);
+        let counts = shares::split(plan.size(), &shares.weights, step.index);
         plan.draw_all(self.sources.iter().map(|source| source.stream).zip(counts))?;
-        for (source, share) in self.sources.iter().zip(shares) {
+        for (source, &share) in self.sources.iter().zip(&shares.shares) {
             if let Some(name) = &source.annotation {
                 plan.annotate(name, share)?;
             }

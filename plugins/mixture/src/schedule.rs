@@ -1,6 +1,9 @@
 //! Which share each category has at a step.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use curricle_guest::{Error, Result};
 use serde::Deserialize;
@@ -29,8 +32,22 @@ struct Point {
 /// Shares by step. Each point's come to 1, up to rounding.
 #[derive(Debug)]
 pub(crate) struct Schedule {
-    points: Vec<(u64, Vec<f64>)>,
+    points: Vec<(u64, Shares)>,
     interpolate: bool,
+}
+
+/// Shares of the categories, as numbers beside the batch and as whole numbers to split it by.
+#[derive(Clone, Debug)]
+pub(crate) struct Shares {
+    pub(crate) shares: Vec<f64>,
+    pub(crate) weights: Vec<u64>,
+}
+
+impl Shares {
+    fn new(shares: Vec<f64>) -> Shares {
+        let weights = weights(&shares);
+        Shares { shares, weights }
+    }
 }
 
 impl Schedule {
@@ -65,26 +82,28 @@ impl Schedule {
             let weight = |&code: &usize| categories.get(code).and_then(|(name, _)| weights.get(name)).copied().unwrap_or(0.0);
             normalized(codes.iter().map(weight).collect())
         };
-        let points = points.into_iter().map(|(_, step, weights)| (step, shares(weights))).collect();
+        let points = points.into_iter().map(|(_, step, weights)| (step, Shares::new(shares(weights)))).collect();
         Ok((Schedule { points, interpolate: config.interpolate.unwrap_or(false) }, codes))
     }
 
     /// The shares at a step; they come to 1, up to rounding.
-    pub(crate) fn shares(&self, step: u64) -> Vec<f64> {
+    pub(crate) fn shares(&self, step: u64) -> Cow<'_, Shares> {
         let next = self.points.partition_point(|&(from, _)| from <= step);
-        let Some((from, shares)) = next.checked_sub(1).and_then(|last| self.points.get(last)) else { return Vec::new() };
+        let Some((from, shares)) = next.checked_sub(1).and_then(|last| self.points.get(last)) else {
+            return Cow::Owned(Shares::new(Vec::new()));
+        };
         match self.points.get(next) {
             Some((to, then)) if self.interpolate => {
                 let part = (step - from) as f64 / (to - from) as f64;
-                shares.iter().zip(then).map(|(a, b)| a + (b - a) * part).collect()
+                Cow::Owned(Shares::new(shares.shares.iter().zip(&then.shares).map(|(a, b)| a + (b - a) * part).collect()))
             }
-            _ => shares.clone(),
+            _ => Cow::Borrowed(shares),
         }
     }
 }
 
 /// Shares as whole numbers in units of 2^-40, so that what follows is exact.
-pub(crate) fn weights(shares: &[f64]) -> Vec<u64> {
+fn weights(shares: &[f64]) -> Vec<u64> {
     shares.iter().map(|&share| (share * (1u64 << 40) as f64) as u64).collect()
 }
 

@@ -98,7 +98,12 @@ fn every_misdeed_is_one_error_within_its_bounds_and_the_process_goes_on() {
                     problems.push(format!("it took {:?}, its budget is {:?}", failure.took, row.budget));
                 }
                 problems.extend(row.check(&failure.error));
-                messages += &format!("{}\n  {}\n  {}\n\n", row.name, failure.error.code(), row::steady(&failure.error, folder.path()));
+                messages += &format!(
+                    "{}\n  {}\n  {}\n\n",
+                    row.name,
+                    failure.error.code(),
+                    row::steady(&failure.error, path.parent().unwrap_or(folder.path()))
+                );
             }
         }
         let good = i % GOOD.len();

@@ -20,6 +20,17 @@ pub fn medians<A, B>(repetitions: usize, mut a: impl FnMut() -> A, mut b: impl F
     (middle(&mut times_a), middle(&mut times_b))
 }
 
+/// What the first of two works takes longer than the second, and the median of the second: the median of differences between neighbours, since a
+/// difference of medians tells more of a busy machine than of two works that are nearly alike.
+pub fn difference<A, B>(repetitions: usize, mut a: impl FnMut() -> A, mut b: impl FnMut() -> B) -> (Duration, Duration) {
+    black_box((a(), b()));
+    let pairs: Vec<(Duration, Duration)> = (0..repetitions).map(|_| (time(&mut a), time(&mut b))).collect();
+    let mut seconds: Vec<f64> = pairs.iter().map(|(a, b)| a.as_secs_f64() - b.as_secs_f64()).collect();
+    seconds.sort_unstable_by(f64::total_cmp);
+    let mut times: Vec<Duration> = pairs.into_iter().map(|(_, b)| b).collect();
+    (Duration::from_secs_f64(seconds[seconds.len() / 2].max(0.0)), middle(&mut times))
+}
+
 fn time<T>(work: &mut impl FnMut() -> T) -> Duration {
     let start = Instant::now();
     black_box(work());

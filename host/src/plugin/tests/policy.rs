@@ -186,7 +186,7 @@ fn what_is_handed_over_is_work_for_the_host() {
         .export("fill", &format!("{FILL} (loop $l (call $log (i32.const 0) (i32.const 0) (i32.const 65536)) (br $l)) {OK}"));
     let limits = Limits { fuel: 100_000, ..Limits::default() };
     let error = load(&guest, &limits).start(context(), None).unwrap().fill(step(5), &mut Plan::new(16)).unwrap_err().to_string();
-    assert!(error.contains("the host did work of 98892 units for it and is asked for 8242 more, its fuel is 100000"), "{error}");
+    assert!(error.contains("the host did work of 98904 units for it and is asked for 8242 more, its fuel is 100000"), "{error}");
 }
 
 #[test]
