@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use curricle::dataset::{Dataset, Format, Options};
 use curricle_tests::{
     fuzz::{TARGETS, Target},
     noise, soak,
@@ -102,5 +103,19 @@ fn every_target_has_a_file_that_runs_it() {
     for target in TARGETS {
         let text = fs::read_to_string(folder.join(format!("{}.rs", target.name))).unwrap();
         assert!(text.contains(&format!("target(\"{}\")", target.name)));
+    }
+}
+
+#[test]
+fn what_fuzzing_found_ends_in_words() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
+    for (file, words) in [
+        // Either made a decoder ask for more memory than there is, which ends a process.
+        ("arrow_dataset/claims-more-than-there-is-memory", "and claims to come to 1374389534722; copy or write the file again"),
+        ("arrow_dataset/buffer-longer-than-its-batch", "lies outside of its record batch; copy or write the file again"),
+    ] {
+        let options = Options { format: Some(Format::Arrow), ..Options::default() };
+        let error = Dataset::open_with(seeds.join(file), &options).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
     }
 }

@@ -66,7 +66,7 @@ impl ArrowTokens {
                 return Err(wrong("it is no record batch".into()));
             };
             if batch.compression().is_some() {
-                claims::check(&tokens.map, &batch, block.body_at).map_err(wrong)?;
+                claims::check(&tokens.map, &batch, block).map_err(wrong)?;
                 compressed = true;
             }
             if compressed {
@@ -90,7 +90,7 @@ impl ArrowTokens {
             let wrong = |problem: String| Error::dataset(path, format_args!("dictionary {i}: {problem}"), DAMAGED);
             let message = messages::parse(&tokens.map, block).map_err(wrong)?;
             if let Some(batch) = message.header_as_dictionary_batch().and_then(|dictionary| dictionary.data()) {
-                claims::check(&tokens.map, &batch, block.body_at).map_err(wrong)?;
+                claims::check(&tokens.map, &batch, block).map_err(wrong)?;
             }
         }
         Ok(None)
