@@ -8,7 +8,7 @@ use std::{
     process,
 };
 
-use crate::{Error, Result, atomic::through_links};
+use crate::{Error, Result, regular::through_links};
 
 /// What a lock file of ours begins with.
 const MARK: &str = "curricle ";

@@ -44,6 +44,7 @@ mod error;
 mod fault;
 mod hex;
 mod cpu;
+mod regular;
 pub mod atomic;
 mod claim;
 mod cache_dir;

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     part::Part,
     parts::Parts,
-    place::{Place, cover},
+    place::{Place, cover, cut},
 };
 use crate::{
     Error, Result, atomic,
@@ -298,18 +298,6 @@ pub(super) struct Round {
     pub(super) nodes: Vec<(Place, Vec<u8>)>,
     /// Type of the values.
     pub(super) value_type: Option<ValueType>,
-}
-
-/// Cuts bytes into the results of nodes; none if their sizes are not those of the bytes.
-pub(super) fn cut(bytes: &[u8], sizes: &[(Place, u64)]) -> Option<Vec<(Place, Vec<u8>)>> {
-    let mut rest = bytes;
-    let mut nodes = Vec::new();
-    for (place, size) in sizes {
-        let (result, after) = rest.split_at_checked(usize::try_from(*size).ok()?)?;
-        nodes.push((*place, result.to_vec()));
-        rest = after;
-    }
-    rest.is_empty().then_some(nodes)
 }
 
 fn merged_name(pass: usize) -> String {

@@ -19,11 +19,16 @@ use std::{
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{journal::cut, part::Part, place::Place, values::READ};
+use super::{
+    part::Part,
+    place::{Place, cut},
+    values::READ,
+};
 use crate::{
     Error, Result,
-    atomic::{AtomicFile, open_regular},
+    atomic::AtomicFile,
     columns::{Provenance, ValueType},
+    regular::open_regular,
 };
 
 const MAGIC: [u8; 8] = *b"CURRPART";

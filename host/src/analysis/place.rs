@@ -33,3 +33,15 @@ pub(super) fn cover(blocks: Range<u64>) -> Vec<Place> {
     }
     found
 }
+
+/// Cuts bytes into the results of nodes; none if their sizes are not those of the bytes.
+pub(super) fn cut(bytes: &[u8], sizes: &[(Place, u64)]) -> Option<Vec<(Place, Vec<u8>)>> {
+    let mut rest = bytes;
+    let mut nodes = Vec::new();
+    for (place, size) in sizes {
+        let (result, after) = rest.split_at_checked(usize::try_from(*size).ok()?)?;
+        nodes.push((*place, result.to_vec()));
+        rest = after;
+    }
+    rest.is_empty().then_some(nodes)
+}

@@ -12,7 +12,7 @@ use super::{
     provenance::Provenance,
     value::{Number, ValueType},
 };
-use crate::{Error, Result, atomic};
+use crate::{Error, Result, regular::open_regular};
 
 /// What to do about a file that cannot be what it should be.
 const REMAKE: &str = "make it again with `curricle analyze`";
@@ -43,7 +43,7 @@ impl Reader {
     /// Opens a file whose `curricle.format` is `format`.
     pub(super) fn open(path: &Path, format: &str) -> Result<Reader> {
         let name = path.display().to_string();
-        let file = atomic::open_regular(path)?;
+        let file = open_regular(path)?;
         if file.metadata().map_err(Error::io("read the size of", path))?.len() == 0 {
             return Err(Error::column(name, "the file is empty", REMAKE));
         }

@@ -21,7 +21,7 @@ use super::{
     unpack::unpack,
     view::n_sequences,
 };
-use crate::{Error, Result, atomic, cache_dir::cache_dir};
+use crate::{Error, Result, cache_dir::cache_dir, regular::open_regular};
 
 /// Version of `dataset.json` that is known.
 const MANIFEST_VERSION: u32 = 1;
@@ -207,7 +207,7 @@ fn find(path: &Path, options: &Options) -> Result<Place> {
         return Ok(indexed());
     }
     let mut head = [0; 16];
-    let n = read_up_to(&mut atomic::open_regular(path)?, &mut head).map_err(Error::io("read", path))?;
+    let n = read_up_to(&mut open_regular(path)?, &mut head).map_err(Error::io("read", path))?;
     let head = head.get(..n).unwrap_or_default();
     if head.is_empty() {
         return Err(Error::dataset(path, "the file is empty", "give a file with tokens"));

@@ -17,9 +17,10 @@ use super::{
     report,
 };
 use crate::{
-    Error, FaultKind, Result, atomic,
+    Error, FaultKind, Result,
     escape::{self, escape},
     hex,
+    regular::open_regular,
 };
 
 /// A plugin's file: what it is, and what is in it once somebody asks.
@@ -39,7 +40,7 @@ impl Source {
     /// Identifies a file, unless it is too large. One that the cache knows unchanged is not read.
     pub(crate) fn open(name: &str, path: &Path, limits: &Limits, cache: &Cache) -> Result<Source> {
         let now = SystemTime::now();
-        let file = atomic::open_regular(path)?;
+        let file = open_regular(path)?;
         let before = file.metadata().map_err(Error::io("open", path))?;
         if before.len() > limits.file_size {
             return Err(too_large(name, path, before.len(), limits));
@@ -57,7 +58,7 @@ impl Source {
 
     /// Reads a file whole, unless it is too large.
     pub(crate) fn read(name: &str, path: &Path, limits: &Limits) -> Result<Source> {
-        Source::read_open(name, path, atomic::open_regular(path)?, limits)
+        Source::read_open(name, path, open_regular(path)?, limits)
     }
 
     fn read_open(name: &str, path: &Path, file: File, limits: &Limits) -> Result<Source> {

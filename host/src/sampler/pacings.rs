@@ -76,7 +76,7 @@ impl Source {
                 (first_step, Curve::Discrete { difficulty: difficulty.clone(), until: until.clone(), hold_at })
             }
             PacingConfig::Plugin(ref written) => {
-                let plugin = Arc::new(load(config, written, &place, PacingPlugin::load)?);
+                let plugin = Arc::new(load(config, written, &place, PacingPlugin::load, PacingPlugin::sha256)?);
                 let config = written.config_json(&format!("{place}.config"))?;
                 return Ok(Source::Plugin { plugin, config, guard: Guard::new(written, &place) });
             }

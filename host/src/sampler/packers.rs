@@ -28,7 +28,7 @@ impl PackerSource {
         Ok(match written {
             PackerConfig::Native(packer) => PackerSource::Native(*packer),
             PackerConfig::Plugin(written) => {
-                let plugin = Arc::new(load(config, written, place, PackerPlugin::load)?);
+                let plugin = Arc::new(load(config, written, place, PackerPlugin::load, PackerPlugin::sha256)?);
                 PackerSource::Plugin { plugin, guard: Guard::new(written, place) }
             }
         })

@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use super::{config::RunConfig, on_fault, plugin_config::PluginConfig};
-use crate::{Error, Result, plugin};
+use crate::{Error, Result, hex, plugin};
 
-/// Finds a plugin, checks its digest and loads it.
+/// Finds a plugin, checks its digest and loads it; `sha256` tells what was loaded.
 pub(super) fn load<P>(
     config: &RunConfig,
     plugin: &PluginConfig,
     place: &str,
     load: impl FnOnce(&str, &Path, &serde_json::Value, &plugin::Limits) -> Result<P>,
+    sha256: impl FnOnce(&P) -> [u8; 32],
 ) -> Result<P> {
     on_fault::check(config, plugin, place)?;
     let name = &plugin.plugin;
@@ -20,7 +21,16 @@ pub(super) fn load<P>(
     if let Some(wanted) = &plugin.sha256 {
         plugin::check_sha256(name, &path, wanted, &plugin.limits)?;
     }
-    load(name, &path, &plugin.config_json(&format!("{place}.config"))?, &plugin.limits)
+    let loaded = load(name, &path, &plugin.config_json(&format!("{place}.config"))?, &plugin.limits)?;
+    let here = hex(&sha256(&loaded));
+    match &plugin.sha256 {
+        Some(wanted) if !here.eq_ignore_ascii_case(wanted.trim()) => Err(Error::config(
+            config.place(&format!("{place}.sha256")),
+            format!("`{wanted}` was there to be checked, {here} to be loaded"),
+            "let nobody write to the plugin's file while it is in use",
+        )),
+        _ => Ok(loaded),
+    }
 }
 
 /// Loads the policy that decides in place of one that failed. It is found when the run is opened, not in the night in which it is needed.

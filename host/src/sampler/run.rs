@@ -83,7 +83,7 @@ impl Run {
         let arrangement = arrangement(&config)?;
         let values = batch.values.iter().map(|name| columns.get(name).cloned()).collect::<Result<_>>()?;
 
-        let policy = Arc::new(plugins::load(&config, &config.policy, "policy", PolicyPlugin::load)?);
+        let policy = Arc::new(plugins::load(&config, &config.policy, "policy", PolicyPlugin::load, PolicyPlugin::sha256)?);
         let falls_back = config.policy.on_fault == OnFault::FallBack;
         let fall_back = falls_back.then(|| plugins::fall_back(&config).map(Arc::new)).transpose()?;
         let packer = batch.packer.as_ref().map(|p| PackerSource::open(&config, p, "batch.packer")).transpose()?;

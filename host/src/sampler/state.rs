@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{change::Changed, identity::Identity};
-use crate::{Error, Result, atomic, streams::StreamState};
+use crate::{Error, Result, atomic, regular::open_regular, streams::StreamState};
 
 /// Version of the format that this release writes; it reads every version from 1. Version 2 knows restarts, fall-backs and changes.
 pub const STATE_VERSION: u32 = 2;
@@ -284,7 +284,7 @@ impl SamplerState {
         let path = path.as_ref();
         let place = path.display().to_string();
         let foreign = |what: &str| Error::state(&place, format!("not a state of a run ({what})"), "give a file that a run saved");
-        let file = atomic::open_regular(path)?;
+        let file = open_regular(path)?;
         if file.metadata().map_err(Error::io("open", path))?.len() > MAX_BYTES {
             return Err(foreign("it is larger than 1 GiB"));
         }
