@@ -121,6 +121,12 @@ fn save(args: &Args, state: &SamplerState, out: &mut Lines) -> Result<()> {
     Ok(())
 }
 
+/// Ends with a failure, and keeps what was done before it.
+fn end(args: &Args, state: &SamplerState, out: &mut Lines, failure: curricle::Error) -> Result<()> {
+    save(args, state, out)?;
+    Err(failure.into())
+}
+
 /// Where the lines go.
 enum Lines {
     Printed(BufWriter<io::StdoutLock<'static>>),
@@ -202,7 +208,11 @@ fn print_plans(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut L
         None => run.planner()?,
     };
     while planner.state().step() < args.steps.end && !terminal::interrupted() {
-        let Some(planned) = planner.plan()? else { break };
+        let planned = match planner.plan() {
+            Ok(planned) => planned,
+            Err(failure) => return end(args, &planner.state(), out, failure),
+        };
+        let Some(planned) = planned else { break };
         if args.steps.contains(&planned.step) {
             let ids = planned.plan.ids();
             let micro_batches: Vec<&[u64]> = planned.plan.micro_batches(run.shape()).filter_map(|places| ids.get(places)).collect();
@@ -229,7 +239,11 @@ fn print_batches(args: &Args, run: &Run, state: Option<&SamplerState>, out: &mut
         None => Sampler::start(run)?,
     };
     while sampler.state().step() < args.steps.end && !terminal::interrupted() {
-        let Some(batch) = sampler.next_batch()? else { break };
+        let batch = match sampler.next_batch() {
+            Ok(batch) => batch,
+            Err(failure) => return end(args, &sampler.state(), out, failure),
+        };
+        let Some(batch) = batch else { break };
         if args.steps.contains(&batch.step) {
             line(
                 run,

@@ -270,3 +270,32 @@ fn a_simulation_shows_the_night_in_which_a_policy_fails() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("failed at step 6"));
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 3);
 }
+
+#[test]
+fn a_run_that_a_fault_ends_keeps_the_state_of_the_batch_before_it() {
+    let corpus = Corpus::new(200);
+    let run = |last: &str| {
+        let rest = format!(
+            "[batch]\nglobal-batch-size = 8\n[policy]\nplugin = \"curriculum\"\n[policy.config]\n\
+             metrics = [{{ column = \"length\", by = \"value\", pacing = \"p\" }}]\n\
+             [pacing.p]\nkind = \"discrete\"\ndifficulty = [40, {last}]\nuntil = [5]\n"
+        );
+        corpus.run_file(&rest).display().to_string()
+    };
+    for tokens in [&[][..], &["--tokens"]] {
+        let state = corpus.path(&format!("state-{}.json", tokens.len())).display().to_string();
+        let sample = |run: &str, more: &[&str]| curricle(&[&["sample", run, "--steps", "0..9", "--state", &state], tokens, more].concat());
+        let failed = sample(&run("0.5"), &[]);
+        assert_eq!(failed.status.code(), Some(4), "{}", String::from_utf8_lossy(&failed.stderr));
+        assert_eq!(SamplerState::load(&state).unwrap().step(), 6);
+        // Mended, it goes on with what comes after the lines that are there.
+        let mended = sample(&run("20"), &["--allow", "config-change"]);
+        let lines = [failed.stdout, mended.stdout].concat();
+        let steps: Vec<u64> = String::from_utf8(lines)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["step"].as_u64().unwrap())
+            .collect();
+        assert_eq!(steps, (0..9).collect::<Vec<u64>>(), "{}", String::from_utf8_lossy(&mended.stderr));
+    }
+}
