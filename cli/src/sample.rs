@@ -121,9 +121,11 @@ fn save(args: &Args, state: &SamplerState, out: &mut Lines) -> Result<()> {
     Ok(())
 }
 
-/// Ends with a failure, and keeps what was done before it.
+/// Ends with a failure, and keeps what was done before it. A state that cannot be kept is told beside the failure, not in its place.
 fn end(args: &Args, state: &SamplerState, out: &mut Lines, failure: curricle::Error) -> Result<()> {
-    save(args, state, out)?;
+    if let Err(unsaved) = save(args, state, out) {
+        tracing::error!("the state as of step {} is not saved: {unsaved:#}", state.step());
+    }
     Err(failure.into())
 }
 

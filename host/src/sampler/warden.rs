@@ -104,7 +104,7 @@ impl Warden {
             Err(error) => match (verdict(&error), self.spare.take()) {
                 (Some(fault), Some(spare)) => {
                     let fell_back = FellBack::new(step.index, fault, &self.maker.plugin, &spare);
-                    tracing::error!(step = step.index, %fault, "{} for the rest of the run", fell_back.in_words());
+                    tracing::error!(step = step.index, %fault, "{}", fell_back.in_words());
                     self.fall_back(spare, fell_back, progress)?;
                     ask(&mut self.policy, &self.maker.plugin, step, plan, &mut self.fuel_used)
                 }
