@@ -157,7 +157,8 @@ impl<W: Send + 'static> Session<W> {
         if let Some(ended) = self.ended {
             let problem = format!("it cannot be called any more since `{ended}` failed");
             let remedy = "make another instance from the last saved state".to_owned();
-            return Err(self.fault(name, step, FaultKind::Trap, problem, remedy, true));
+            // What ended it may have been this machine's alone: nobody is to go on because somebody asks again.
+            return Err(self.fault(name, step, FaultKind::Trap, problem, remedy, false));
         }
         #[cfg(feature = "bare")]
         if self.profile == Profile::Bare {

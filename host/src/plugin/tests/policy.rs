@@ -249,3 +249,14 @@ fn a_large_state_is_refused() {
         "plugin `q`, snapshot.save: its state has 5000 bytes, at most 4 KiB are kept; let it remember less, or raise `limits.state`"
     );
 }
+
+#[test]
+fn an_instance_that_ended_leaves_no_choice_to_who_asks_it_again() {
+    let guest = policy("policy", &format!("(loop $l (br $l)) {OK}"));
+    let limits = Limits { deadline: std::time::Duration::from_millis(20), fuel: u64::MAX, ..Limits::default() };
+    let mut policy = load(&guest, &limits).start(context(), None).unwrap();
+    for call in ["ran", "cannot be called any more since `policy.fill` failed"] {
+        let Err(Error::Plugin(fault)) = policy.fill(step(5), &mut Plan::new(16)) else { panic!("it answered") };
+        assert!(fault.problem.contains(call) && !fault.deterministic, "{fault}");
+    }
+}
