@@ -66,14 +66,13 @@ fn start(cache: &Cache, engine: &Engine, source: &Source, name: &str, bytes: Arc
         return Ok(job.clone());
     }
     let job = Arc::new(Job::default());
-    let finish = Finish { job: job.clone(), key: key.clone() };
+    let mut finish = Finish { job: job.clone(), key: key.clone(), outcome: None };
     let (cache, engine, plugin) = (cache.clone(), engine.clone(), source.name.clone());
     thread::Builder::new()
         .name("curricle-compile".to_owned())
         .stack_size(COMPILER_STACK)
         .spawn(move || {
-            let outcome = work(&cache, &engine, &plugin, &finish.key.1, &bytes);
-            *finish.job.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+            finish.outcome = Some(work(&cache, &engine, &plugin, &finish.key.1, &bytes));
         })
         .map_err(|e| cannot_start(source, &e))?;
     jobs.insert(key, job.clone());
@@ -88,15 +87,16 @@ fn cannot_start(source: &Source, error: &std::io::Error) -> Error {
 struct Finish {
     job: Arc<Job>,
     key: Key,
+    outcome: Option<Outcome>,
 }
 
 impl Drop for Finish {
     fn drop(&mut self) {
-        let mut outcome = self.job.outcome.lock().unwrap_or_else(PoisonError::into_inner);
-        outcome.get_or_insert_with(|| Err(("the compiler failed on it".to_owned(), "build it again with other options".to_owned())));
-        drop(outcome);
-        self.job.done.notify_all();
+        // First, so that who sees the outcome and asks again gets another job.
         JOBS.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        let failed = || Err(("the compiler failed on it".to_owned(), "build it again with other options".to_owned()));
+        *self.job.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.outcome.take().unwrap_or_else(failed));
+        self.job.done.notify_all();
     }
 }
 
