@@ -66,12 +66,14 @@ fn start(cache: &Cache, engine: &Engine, source: &Source, name: &str, bytes: Arc
         return Ok(job.clone());
     }
     let job = Arc::new(Job::default());
-    let mut finish = Finish { job: job.clone(), key: key.clone(), outcome: None };
+    let finish = Finish { job: job.clone(), key: key.clone(), outcome: None };
     let (cache, engine, plugin) = (cache.clone(), engine.clone(), source.name.clone());
     thread::Builder::new()
         .name("curricle-compile".to_owned())
         .stack_size(COMPILER_STACK)
         .spawn(move || {
+            // Whole, so that it ends the job in every case.
+            let mut finish = finish;
             finish.outcome = Some(work(&cache, &engine, &plugin, &finish.key.1, &bytes));
         })
         .map_err(|e| cannot_start(source, &e))?;
