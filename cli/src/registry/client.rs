@@ -140,11 +140,15 @@ impl<'a> Registry<'a> {
             OciDistributionError::RegistryError { envelope, .. } if envelope.errors.iter().any(|error| missing(&error.code)) => {
                 format!("`{reference}` is not in the registry; check name and tag")
             }
-            OciDistributionError::UnauthorizedError { .. } | OciDistributionError::AuthenticationFailure(_) => format!(
+            OciDistributionError::UnauthorizedError { .. }
+            | OciDistributionError::AuthenticationFailure(_)
+            | OciDistributionError::ServerError { code: 401 | 403, .. } => format!(
                 "the registry at `{registry}` does not let this user at `{reference}`; log in to it (`docker login {registry}`, or any tool that writes docker's `config.json`)"
             ),
             OciDistributionError::DigestError(_) => {
-                format!("what the registry at `{registry}` sent for `{reference}` has not the digest that the registry itself says: it was damaged or replaced, and is not used")
+                format!(
+                    "what the registry at `{registry}` sent for `{reference}` has not the digest that the registry itself says: it was damaged or replaced, and is not used"
+                )
             }
             OciDistributionError::RequestError(_) => format!("cannot reach the registry at `{registry}`; check its name and the network"),
             _ => format!("the registry at `{registry}` refused `{reference}`"),
@@ -163,7 +167,9 @@ fn auth(registry: &str) -> Result<RegistryAuth> {
             | CredentialRetrievalError::ConfigReadError
             | CredentialRetrievalError::NoCredentialConfigured,
         ) => Ok(RegistryAuth::Anonymous),
-        Err(error) => Err(anyhow!("{error}")).with_context(|| format!("cannot read the credentials for `{registry}` from docker's `config.json`")),
+        Err(error) => {
+            Err(anyhow!("{error}")).with_context(|| format!("cannot read the credentials for `{registry}` from docker's `config.json`"))
+        }
     }
 }
 

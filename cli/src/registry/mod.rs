@@ -7,7 +7,9 @@ mod pull;
 mod push;
 mod reference;
 
-pub(crate) use self::{lock::Args as LockArgs, lock::run as lock, pull::Args as PullArgs, pull::run as pull, push::Args as PushArgs, push::run as push};
+pub(crate) use self::{
+    lock::Args as LockArgs, lock::run as lock, pull::Args as PullArgs, pull::run as pull, push::Args as PushArgs, push::run as push,
+};
 
 /// What is wrong with a run file or a reference, and what to do.
 fn config(place: String, problem: String, remedy: &str) -> curricle::Error {

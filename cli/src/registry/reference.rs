@@ -34,7 +34,9 @@ mod tests {
         assert_eq!(whole("oci://localhost:5000/warm-up").unwrap(), "localhost:5000/warm-up:1.2.0");
         let digest = format!("sha256:{}", "ab".repeat(32));
         assert_eq!(whole(&format!("oci://a.example/b@{digest}")).unwrap(), format!("a.example/b@{digest}"));
-        for wrong in ["registry.example.org/a", "oci://", "oci://warm-up", "oci://a.example/UP:1", "oci://a.example/b:1 2", "oci://team/warm-up"] {
+        for wrong in
+            ["registry.example.org/a", "oci://", "oci://warm-up", "oci://a.example/UP:1", "oci://a.example/b:1 2", "oci://team/warm-up"]
+        {
             assert!(whole(wrong).unwrap_err().to_string().contains("is no OCI reference; write oci://"), "{wrong}");
         }
     }

@@ -66,6 +66,9 @@ mod tests {
     #[test]
     fn a_file_that_was_not_fetched_is_named_by_its_digest() {
         let text = find("oci://a.example/b:1", Some(&"ab".repeat(32))).unwrap_err().to_string();
-        assert!(text.contains(&format!("no file with SHA-256 {} was fetched on this machine; run `curricle pull`", "ab".repeat(32))), "{text}");
+        assert!(
+            text.contains(&format!("no file with SHA-256 {} was fetched on this machine; run `curricle pull`", "ab".repeat(32))),
+            "{text}"
+        );
     }
 }

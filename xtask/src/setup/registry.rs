@@ -4,6 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 
+use super::{apt, succeeds};
 use crate::tasks::target;
 
 const PACKAGE: &str = "docker-registry";
@@ -17,10 +18,12 @@ pub(crate) fn run() -> Result<()> {
     eprintln!("==> unpacking {PACKAGE}");
     let package = target().join("tools").join("packages");
     fs::create_dir_all(&package).with_context(|| format!("cannot create `{}`", package.display()))?;
-    let download = || done(Command::new("apt-get").args(["-o", "APT::Sandbox::User=root", "download", PACKAGE]).current_dir(&package));
+    let download = || succeeds(Command::new("apt-get").args(["-o", "APT::Sandbox::User=root", "download", PACKAGE]).current_dir(&package));
     // A fresh machine has no lists of packages yet.
-    if !download() && !(crate::setup::apt(&["update"]) && download()) {
-        bail!("cannot get the package {PACKAGE} (Debian, Ubuntu), which the tests of `push` and `pull` start; see the messages above");
+    if !download() && !(apt::update() && download()) {
+        bail!(
+            "cannot get the package {PACKAGE} (Debian, Ubuntu), which the tests of `push` and `pull` start; `apt-get download docker-registry` says why"
+        );
     }
     let file = fs::read_dir(&package)
         .with_context(|| format!("cannot read `{}`", package.display()))?
@@ -34,13 +37,9 @@ pub(crate) fn run() -> Result<()> {
 fn unpack(package: &Path, folder: &Path) -> Result<()> {
     let part = folder.with_extension("part");
     drop(fs::remove_dir_all(&part));
-    if !done(Command::new("dpkg-deb").arg("-x").arg(package).arg(&part)) {
+    if !succeeds(Command::new("dpkg-deb").arg("-x").arg(package).arg(&part)) {
         bail!("cannot unpack `{}`", package.display());
     }
     drop(fs::remove_dir_all(folder));
     fs::rename(&part, folder).with_context(|| format!("cannot rename `{}`", part.display()))
-}
-
-fn done(command: &mut Command) -> bool {
-    command.status().is_ok_and(|status| status.success())
 }
