@@ -13,6 +13,7 @@ mod info;
 mod join;
 mod merge;
 mod metric_options;
+mod project;
 mod run_options;
 mod sample;
 mod simulate;
