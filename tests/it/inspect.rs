@@ -50,7 +50,10 @@ fn a_file_of_another_tool_that_is_no_plugin_is_refused_with_file_and_mend() {
         r#"(component (import "wasi:clocks/wall-clock@0.2.0" (instance)) (instance $i) (export "curricle:plugin/pacing@0.1.0" (instance $i)))"#,
     );
     assert!(foreign.starts_with("error: `mine.wasm` is no plugin: "), "{foreign}");
-    assert!(foreign.contains("it imports what a pacing function is not given: `wasi:clocks/wall-clock@0.2.0`; build it without WASI"), "{foreign}");
+    assert!(
+        foreign.contains("it imports what a pacing function is not given: `wasi:clocks/wall-clock@0.2.0`; build it without WASI"),
+        "{foreign}"
+    );
     let wrong = refusal(r#"(component (instance $i) (export "mine:plugin/policy@0.1.0" (instance $i)))"#);
     assert!(wrong.contains("it exports `mine:plugin/policy@0.1.0`; export `pacing`, `metric`, `policy` or `packer`"), "{wrong}");
     let newer = refusal(r#"(component (instance $i) (export "curricle:plugin/policy@0.3.0" (instance $i)))"#);
