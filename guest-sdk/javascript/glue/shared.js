@@ -81,17 +81,9 @@ export function plugin(source, methods) {
   return made;
 }
 
-/** A fresh instance, configured. A key that is missing is refused by name. */
+/** A fresh instance, configured. */
 export function start(plugin, config) {
   const instance = new plugin();
-  const keys = new Proxy(JSON.parse(config), {
-    get(object, key, receiver) {
-      if (typeof key === "string" && key !== "toJSON" && !(key in object)) throw new ConfigError(`\`${key}\` is missing`);
-      return Reflect.get(object, key, receiver);
-    },
-  });
-  instance.configure?.(keys);
+  instance.configure?.(JSON.parse(config));
   return instance;
 }
-
-
