@@ -38,8 +38,6 @@ mod licences;
 /// Files of others: what they write is read here, what is written here is read by them.
 mod formats;
 mod deepspeed;
-/// A policy in Python.
-mod python;
 /// What is told of a plugin, and of what is none.
 mod inspect;
 /// Plugins of every version of the contract run.
@@ -47,3 +45,5 @@ mod contract;
 /// Plugins in OCI registries: pushed, pulled, pinned.
 #[cfg(unix)]
 mod registry;
+/// Plugins in Python, JavaScript and TypeScript.
+mod interpreted;
