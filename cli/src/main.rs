@@ -8,6 +8,7 @@ mod convert;
 mod dataset_options;
 mod history;
 mod demo;
+mod doctor;
 mod import;
 mod info;
 mod join;
@@ -49,6 +50,7 @@ enum Verb {
     Simulate(simulate::Args),
     Sample(sample::Args),
     Build(build::Args),
+    Doctor(doctor::Args),
     ConvertDeepspeed(convert::Args),
     Demo(demo::Args),
 }
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
         Verb::Build(args) => build::run(args),
+        Verb::Doctor(args) => doctor::run(&args),
         Verb::ConvertDeepspeed(args) => convert::run(args),
         Verb::Demo(args) => demo::run(args),
     };
