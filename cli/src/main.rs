@@ -11,10 +11,12 @@ mod demo;
 mod doctor;
 mod import;
 mod info;
+mod inspect;
 mod join;
 mod merge;
 mod metric_options;
 mod project;
+mod registry;
 mod run_options;
 mod sample;
 mod simulate;
@@ -44,6 +46,7 @@ enum Verb {
     Import(import::Args),
     Join(join::Args),
     Info(info::Args),
+    Inspect(inspect::Args),
     Analyze(analyze::Args),
     Columns(columns::Args),
     Merge(merge::Args),
@@ -51,6 +54,9 @@ enum Verb {
     Sample(sample::Args),
     Build(build::Args),
     Doctor(doctor::Args),
+    Lock(registry::LockArgs),
+    Pull(registry::PullArgs),
+    Push(registry::PushArgs),
     ConvertDeepspeed(convert::Args),
     Demo(demo::Args),
 }
@@ -66,6 +72,7 @@ fn main() -> ExitCode {
         Verb::Import(args) => import::run(args),
         Verb::Join(args) => join::run(args),
         Verb::Info(args) => info::run(args),
+        Verb::Inspect(args) => inspect::run(args),
         Verb::Analyze(args) => analyze::run(args),
         Verb::Columns(args) => columns::run(args),
         Verb::Merge(args) => merge::run(args),
@@ -73,6 +80,9 @@ fn main() -> ExitCode {
         Verb::Sample(args) => sample::run(args),
         Verb::Build(args) => build::run(args),
         Verb::Doctor(args) => doctor::run(&args),
+        Verb::Lock(args) => registry::lock(args),
+        Verb::Pull(args) => registry::pull(args),
+        Verb::Push(args) => registry::push(args),
         Verb::ConvertDeepspeed(args) => convert::run(args),
         Verb::Demo(args) => demo::run(args),
     };

@@ -42,3 +42,10 @@ mod deepspeed;
 mod languages;
 /// A policy in Python.
 mod python;
+/// What is told of a plugin, and of what is none.
+mod inspect;
+/// Plugins of every version of the contract run.
+mod contract;
+/// Plugins in OCI registries: pushed, pulled, pinned.
+#[cfg(unix)]
+mod registry;

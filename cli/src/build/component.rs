@@ -3,7 +3,7 @@
 use std::{fs, io::Write, path::Path};
 
 use anyhow::{Context, Result, anyhow, bail};
-use curricle::plugin;
+use curricle::plugin::{self, Description};
 use wasmparser::Parser;
 use wit_component::{ComponentEncoder, DecodedWasm};
 
@@ -36,6 +36,20 @@ impl Component {
     }
 }
 
+impl Component {
+    /// Describes it in the sandbox, which finds what its outside does not show: a wrong type, a label that is not what the plugin says of
+    /// itself, a schema that is no JSON.
+    pub(super) fn check(&self) -> Result<()> {
+        describe(&self.bytes).map(drop).with_context(|| format!("`{}` was built, but is no plugin", self.name))
+    }
+}
+
+fn describe(component: &[u8]) -> Result<Description> {
+    let mut file = tempfile::Builder::new().suffix(".wasm").tempfile().context("cannot make a temporary file")?;
+    file.write_all(component).context("cannot write a temporary file")?;
+    Ok(plugin::inspect(file.path())?.description)
+}
+
 /// How a plugin says what it is.
 const EXPORT: &str = "a `curricle_guest::export!`, or in another language the exports of a world of `wit/`";
 
@@ -52,9 +66,7 @@ pub(super) fn from_file(path: &Path) -> Result<Component> {
     let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let bytes = if Parser::is_core_wasm(&bytes) { from_module(&name, &bytes)? } else { bytes };
-    let mut file = tempfile::Builder::new().suffix(".wasm").tempfile().context("cannot make a temporary file")?;
-    file.write_all(&bytes).context("cannot write a temporary file")?;
-    let description = plugin::inspect(file.path()).with_context(|| format!("`{}` is no plugin", path.display()))?.description;
+    let description = describe(&bytes).with_context(|| format!("`{}` is no plugin", path.display()))?;
     Component::new(&description.name, &description.version, bytes)
 }
 

@@ -99,6 +99,7 @@ fn write(component: Component, out: &Path) -> Result<Built> {
     // An unchanged file keeps its time stamp, for whoever decides by it.
     let changed = fs::read(&path).ok().as_deref() != Some(&component.bytes);
     if changed {
+        component.check()?;
         curricle::atomic::write(&path, &component.bytes)?;
     }
     Ok(Built { path, world: component.world, size: component.bytes.len(), changed })

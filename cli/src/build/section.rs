@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 
 use anyhow::{Context, Result, bail};
+use curricle::plugin::CONTRACT;
 use serde_json::json;
 use wasm_encoder::{CustomSection, Encode, Section};
 use wasmparser::BinaryReader;
-
-use super::wit::CONTRACT;
 
 const NAME: &str = "curricle";
 /// Magic number and version.

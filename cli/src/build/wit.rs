@@ -4,9 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-/// Version of `wit/`.
-pub(crate) const CONTRACT: &str = "0.1.0";
-
 /// The files of `wit/`.
 pub(crate) const FILES: [(&str, &str); 7] = [
     ("types.wit", include_str!("../../../wit/types.wit")),
@@ -31,6 +28,8 @@ pub(super) fn write(folder: &Path) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use curricle::plugin::CONTRACT;
+
     use super::*;
 
     #[test]

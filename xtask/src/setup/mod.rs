@@ -1,8 +1,9 @@
-//! The compilers that plugins of every language need. What is there is left alone, so this is quick when nothing is missing.
+//! What plugins of every language and the tests need. What is there is left alone, so this is quick when nothing is missing.
 
 mod apt;
 mod clang;
 mod python;
+mod registry;
 mod rust;
 
 use std::{
@@ -18,7 +19,8 @@ use crate::tasks;
 pub(crate) fn run() -> Result<()> {
     rust::run()?;
     clang::run()?;
-    python::run()
+    python::run()?;
+    registry::run()
 }
 
 /// Folders in which `curricle build` looks for compilers before it looks elsewhere, as a list of paths.
