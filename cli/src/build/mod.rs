@@ -6,6 +6,7 @@ mod cargo;
 mod clang;
 mod component;
 mod go;
+mod interpreted;
 mod javascript;
 mod python;
 mod section;
