@@ -13,6 +13,7 @@ mod info;
 mod join;
 mod merge;
 mod metric_options;
+mod new;
 mod run_options;
 mod sample;
 mod simulate;
@@ -47,6 +48,7 @@ enum Verb {
     Merge(merge::Args),
     Simulate(simulate::Args),
     Sample(sample::Args),
+    New(new::Args),
     Build(build::Args),
     ConvertDeepspeed(convert::Args),
     Demo(demo::Args),
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Verb::Merge(args) => merge::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
+        Verb::New(args) => new::run(args),
         Verb::Build(args) => build::run(args),
         Verb::ConvertDeepspeed(args) => convert::run(args),
         Verb::Demo(args) => demo::run(args),

@@ -25,8 +25,10 @@ pub mod bindings;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
+pub use schemars::JsonSchema;
+
 pub use crate::{
-    config::{NoConfig, parse},
+    config::{NoConfig, parse, schema},
     dataset::Condition,
     description::Description,
     error::{Error, Result},

@@ -1,9 +1,13 @@
+mod schema;
+
+use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 
+pub use self::schema::schema;
 use crate::{Error, Result};
 
 /// The configuration of a plugin that has none: an empty object. Any key is refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoConfig {}
 
