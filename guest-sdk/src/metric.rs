@@ -1,8 +1,7 @@
-use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Error, Result,
+    ConfigSchema, Error, Result,
     tokens::{Storage, Token, Tokens},
 };
 
@@ -40,7 +39,7 @@ impl Needs {
 pub trait Metric: Sized + 'static {
     /// The configuration, read from the JSON object in the run file, whose [`schema`](crate::schema) the host checks first.
     /// [`NoConfig`](crate::NoConfig) if there is none.
-    type Config: DeserializeOwned + JsonSchema;
+    type Config: DeserializeOwned + ConfigSchema;
 
     /// What it asks of the host, whatever its configuration.
     const NEEDS: Needs = Needs::TOKENS;

@@ -1,13 +1,12 @@
-use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::Result;
+use crate::{ConfigSchema, Result};
 
 /// A pacing function: how hard the data may be at a step. Export it with `export!(pacing: MyPacing)`.
 pub trait Pacing: Sized + 'static {
     /// The configuration, read from the JSON object in the run file, whose [`schema`](crate::schema) the host checks first.
     /// [`NoConfig`](crate::NoConfig) if there is none.
-    type Config: DeserializeOwned + JsonSchema;
+    type Config: DeserializeOwned + ConfigSchema;
 
     /// Called once.
     ///

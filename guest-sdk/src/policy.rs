@@ -1,7 +1,6 @@
-use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Plan, Result};
+use crate::{ConfigSchema, Plan, Result};
 
 /// Where training stands. Everything counts what the trainer was given, from the start of the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +21,7 @@ pub struct Step {
 pub trait Policy: Sized + 'static {
     /// The configuration, read from the JSON object in the run file, whose [`schema`](crate::schema) the host checks first.
     /// [`NoConfig`](crate::NoConfig) if there is none.
-    type Config: DeserializeOwned + JsonSchema;
+    type Config: DeserializeOwned + ConfigSchema;
 
     /// Called once, before the first step: opens the streams that the policy knows it will draw from.
     ///

@@ -20,7 +20,7 @@ const PLACE: &str = "vendor/curricle-guest";
 pub(super) fn vendored() -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut files = Vec::new();
     for file in below(&SDK) {
-        let bytes = match file.path() == Path::new("Cargo.toml") {
+        let bytes = match file.path().ends_with("Cargo.toml") {
             true => manifest(file.contents_utf8().unwrap_or_default(), WORKSPACE)?.into_bytes(),
             false => file.contents().to_owned(),
         };
@@ -105,7 +105,9 @@ mod tests {
             let path = Path::new(PLACE).join(path);
             files.iter().find(|(p, _)| *p == path).map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
         };
-        assert!(!text("Cargo.toml").contains("workspace"), "{}", text("Cargo.toml"));
+        for manifest in ["Cargo.toml", "derive/Cargo.toml"] {
+            assert!(text(manifest).contains("name") && !text(manifest).contains("workspace"), "{}", text(manifest));
+        }
         assert!(text("wit/types.wit").contains("package curricle:plugin@"));
         assert!(text("src/bindings/policy.rs").contains("policy-plugin"));
     }

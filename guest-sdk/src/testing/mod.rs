@@ -40,10 +40,9 @@ pub use self::{
     run::{Run, Started, State},
 };
 
-use schemars::JsonSchema;
 use serde_json::Value;
 
-use crate::{Pacing, Packer, Result, config, schema};
+use crate::{ConfigSchema, Pacing, Packer, Result, config, schema};
 
 /// A pacing function with this configuration.
 ///
@@ -65,7 +64,7 @@ pub fn packer<P: Packer>(config: Value) -> Result<P> {
 ///
 /// # Panics
 /// If it is larger than 64 KiB, or takes anything but an object.
-pub fn check_schema<C: JsonSchema>() {
+pub fn check_schema<C: ConfigSchema>() {
     let text = schema::<C>();
     assert!(text.len() <= 65_536, "the schema of the configuration has {} bytes; at most 65536 are allowed", text.len());
     let kind = serde_json::from_str::<Value>(&text).ok().and_then(|schema| schema.get("type").cloned());

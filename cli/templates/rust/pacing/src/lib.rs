@@ -1,10 +1,10 @@
 //! {{summary}}.
 
-use curricle_guest::{JsonSchema, Pacing, Result, export};
+use curricle_guest::{ConfigSchema, Pacing, Result, export};
 use serde::Deserialize;
 
 /// What the run file says in `[pacing.NAME] config`.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Difficulty at step 0.
@@ -12,7 +12,7 @@ pub struct Config {
     /// Difficulty from step `steps` on.
     to: f64,
     /// Steps from the one to the other.
-    #[schemars(range(min = 1))]
+    #[config(min = 1)]
     steps: u64,
 }
 

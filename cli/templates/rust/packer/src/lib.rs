@@ -1,15 +1,15 @@
 //! {{summary}}.
 
-use curricle_guest::{JsonSchema, Packer, Result, export};
+use curricle_guest::{ConfigSchema, Packer, Result, export};
 use serde::Deserialize;
 
 /// What the run file says in `packer = { config = … }`.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Rows that are looked at for room, the last so many.
     #[serde(default = "eight")]
-    #[schemars(range(min = 1))]
+    #[config(min = 1)]
     open: u32,
 }
 

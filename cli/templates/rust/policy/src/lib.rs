@@ -1,16 +1,16 @@
 //! {{summary}}.
 
-use curricle_guest::{Condition, JsonSchema, Plan, Policy, Result, Step, Stream, export};
+use curricle_guest::{Condition, ConfigSchema, Plan, Policy, Result, Step, Stream, export};
 use serde::Deserialize;
 
 /// What the run file says in `[policy.config]`.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
     /// Samples of up to so many tokens are short.
     at_most: f64,
     /// Steps that draw short samples alone.
-    #[schemars(range(min = 1))]
+    #[config(min = 1)]
     steps: u64,
 }
 

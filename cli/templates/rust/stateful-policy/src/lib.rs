@@ -3,19 +3,19 @@
 use std::collections::VecDeque;
 
 use curricle_guest::{
-    Error, JsonSchema, Plan, Policy, Result, Snapshot, Step, Stream, export,
+    Error, ConfigSchema, Plan, Policy, Result, Snapshot, Step, Stream, export,
 };
 use serde::Deserialize;
 
 /// What the run file says in `[policy.config]`.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// At most this part of a batch comes again.
-    #[schemars(range(min = 0.0, max = 1.0))]
+    #[config(min = 0.0, max = 1.0)]
     share: f64,
     /// Steps until a sample comes again.
-    #[schemars(range(min = 1, max = 1000))]
+    #[config(min = 1, max = 1000)]
     after: usize,
 }
 
