@@ -10,10 +10,13 @@ mod history;
 mod demo;
 mod import;
 mod info;
+mod inspect;
 mod join;
 mod merge;
 mod metric_options;
 mod new;
+mod project;
+mod registry;
 mod run_options;
 mod sample;
 mod simulate;
@@ -43,6 +46,7 @@ enum Verb {
     Import(import::Args),
     Join(join::Args),
     Info(info::Args),
+    Inspect(inspect::Args),
     Analyze(analyze::Args),
     Columns(columns::Args),
     Merge(merge::Args),
@@ -50,6 +54,9 @@ enum Verb {
     Sample(sample::Args),
     New(new::Args),
     Build(build::Args),
+    Lock(registry::LockArgs),
+    Pull(registry::PullArgs),
+    Push(registry::PushArgs),
     ConvertDeepspeed(convert::Args),
     Demo(demo::Args),
 }
@@ -65,6 +72,7 @@ fn main() -> ExitCode {
         Verb::Import(args) => import::run(args),
         Verb::Join(args) => join::run(args),
         Verb::Info(args) => info::run(args),
+        Verb::Inspect(args) => inspect::run(args),
         Verb::Analyze(args) => analyze::run(args),
         Verb::Columns(args) => columns::run(args),
         Verb::Merge(args) => merge::run(args),
@@ -72,6 +80,9 @@ fn main() -> ExitCode {
         Verb::Sample(args) => sample::run(args),
         Verb::New(args) => new::run(args),
         Verb::Build(args) => build::run(args),
+        Verb::Lock(args) => registry::lock(args),
+        Verb::Pull(args) => registry::pull(args),
+        Verb::Push(args) => registry::push(args),
         Verb::ConvertDeepspeed(args) => convert::run(args),
         Verb::Demo(args) => demo::run(args),
     };

@@ -40,3 +40,10 @@ mod formats;
 mod deepspeed;
 /// A policy in Python.
 mod python;
+/// What `curricle new` writes.
+mod new;
+/// The guide, block by block.
+mod guide;
+/// Plugins in OCI registries: pushed, pulled, pinned.
+#[cfg(unix)]
+mod registry;

@@ -7,7 +7,7 @@ use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitStr, Meta, Path, Resul
 use crate::cases::Case;
 
 /// Of a struct or enum.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Container {
     pub(crate) part: Part,
     pub(crate) case: Case,
@@ -18,8 +18,8 @@ pub(crate) struct Container {
 }
 
 /// What a field has where its key is left out.
-#[derive(Debug, Default)]
-pub(crate) enum Default {
+#[derive(Default)]
+pub(crate) enum Fallback {
     #[default]
     None,
     OfType,
@@ -27,12 +27,12 @@ pub(crate) enum Default {
 }
 
 /// Of a field, a variant or a whole.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Part {
     pub(crate) description: Option<String>,
     /// The key or word, where it is not spelt by the rule.
     pub(crate) name: Option<String>,
-    pub(crate) default: Default,
+    pub(crate) default: Fallback,
     /// Whether it is no part of the configuration.
     pub(crate) skipped: bool,
     /// Keywords of JSON Schema and their values, as JSON.
@@ -106,8 +106,8 @@ impl Part {
     fn serde(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
         match word(meta).as_str() {
             "rename" if meta.input.peek(Token![=]) => self.name = Some(meta.value()?.parse::<LitStr>()?.value()),
-            "default" if meta.input.peek(Token![=]) => self.default = Default::Path(meta.value()?.parse::<LitStr>()?.parse()?),
-            "default" => self.default = Default::OfType,
+            "default" if meta.input.peek(Token![=]) => self.default = Fallback::Path(meta.value()?.parse::<LitStr>()?.parse()?),
+            "default" => self.default = Fallback::OfType,
             "skip" | "skip_deserializing" => self.skipped = true,
             "skip_serializing" => {}
             "skip_serializing_if" | "serialize_with" | "bound" => ignore(meta.input)?,

@@ -12,7 +12,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Data, DataEnum, DataStruct, DeriveInput, Error, Field, Fields, Result, parse_macro_input};
 
-use attributes::{Container, Default, Part, json};
+use attributes::{Container, Fallback, Part, json};
 
 /// The schema of a configuration: a struct with named fields, and the enums of words and newtypes in it.
 ///
@@ -81,10 +81,14 @@ fn property(field: &Field, container: &Container) -> Result<TokenStream> {
     let (Some(ident), kind) = (&field.ident, &field.ty) else { return Ok(TokenStream::new()) };
     let key = part.name.clone().unwrap_or_else(|| container.case.of_field(&ident.to_string().trim_start_matches("r#").to_owned()));
     let default = match &part.default {
-        Default::None if container.default => quote!(::core::option::Option::Some(::curricle_guest::ConfigSchema::literal(&defaults.#ident))),
-        Default::None => quote!(::core::option::Option::None),
-        Default::OfType => quote!(::core::option::Option::Some(<#kind as ::curricle_guest::ConfigSchema>::literal(&::core::default::Default::default()))),
-        Default::Path(path) => quote!(::core::option::Option::Some(<#kind as ::curricle_guest::ConfigSchema>::literal(&#path()))),
+        Fallback::None if container.default => {
+            quote!(::core::option::Option::Some(::curricle_guest::ConfigSchema::literal(&defaults.#ident)))
+        }
+        Fallback::None => quote!(::core::option::Option::None),
+        Fallback::OfType => {
+            quote!(::core::option::Option::Some(<#kind as ::curricle_guest::ConfigSchema>::literal(&::core::default::Default::default())))
+        }
+        Fallback::Path(path) => quote!(::core::option::Option::Some(<#kind as ::curricle_guest::ConfigSchema>::literal(&#path()))),
     };
     let (key, set) = (json(&key), part.set(quote!(schema)));
     Ok(quote! {

@@ -11,12 +11,14 @@
 
 mod bindings;
 mod limits;
+mod label;
 mod engine;
 mod report;
 mod meter;
 mod log;
 mod call;
 mod source;
+mod fetched;
 mod outline;
 mod cache;
 mod schema;
@@ -31,7 +33,9 @@ mod inspect;
 pub(crate) mod tests;
 
 pub use self::{
+    fetched::{OCI, keep},
     inspect::{Inspection, inspect},
+    label::{CONTRACT, Label},
     limits::Limits,
     metric::{Metric, MetricPlugin, Needs, Samples},
     outline::Kind,
@@ -39,6 +43,6 @@ pub use self::{
     packer::{Packer, PackerPlugin},
     policy::{Context, Filled, Policy, PolicyPlugin, Step},
     policy_imports::Pacings,
-    source::{check_sha256, find},
+    source::{check_sha256, find, find_pinned},
     world::Description,
 };
