@@ -44,6 +44,10 @@ mod python;
 mod new;
 /// The guide, block by block.
 mod guide;
+/// What is told of a plugin, and of what is none.
+mod inspect;
+/// Plugins of every version of the contract run.
+mod contract;
 /// Plugins in OCI registries: pushed, pulled, pinned.
 #[cfg(unix)]
 mod registry;

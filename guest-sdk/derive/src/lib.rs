@@ -44,6 +44,7 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
     Ok(quote! {
         #[automatically_derived]
         impl #generics ::curricle_guest::ConfigSchema for #name #types #bounds {
+            #[allow(unused_variables)]
             fn schema(schema: &mut ::curricle_guest::Schema) {
                 #body
                 #set
