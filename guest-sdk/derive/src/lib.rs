@@ -117,7 +117,7 @@ fn of_enum(data: &DataEnum, container: &Container) -> Result<TokenStream> {
     let words = format!("[{}]", words.join(","));
     let said = (!said.is_empty()).then(|| {
         let text = json(&said.join("\n"));
-        quote!(schema.set("description", #text);)
+        quote!(schema.explain(#text);)
     });
     Ok(quote! {
         schema.set("type", "\"string\"");

@@ -52,6 +52,8 @@ pub struct Schema {
     required: Vec<&'static str>,
     /// Further members, as JSON.
     more: Vec<&'static str>,
+    /// What words stand for, as JSON; it goes behind the description.
+    words: Option<&'static str>,
 }
 
 impl Schema {
@@ -67,6 +69,11 @@ impl Schema {
     /// Adds members that are JSON already: `"a":1,"b":2`.
     pub fn more(&mut self, members: &'static str) {
         self.more.push(members);
+    }
+
+    /// Says what words stand for, in a text that is JSON, behind the description of whatever key takes them.
+    pub fn explain(&mut self, words: &'static str) {
+        self.words = Some(words);
     }
 
     /// Makes it that of an object.
@@ -91,6 +98,13 @@ impl Schema {
 
     /// The whole as JSON.
     pub fn to_json(&self) -> String {
+        if let Some(words) = self.words {
+            let mut explained = Schema { words: None, ..self.clone() };
+            let own = self.members.iter().find(|(keyword, _)| *keyword == "description").and_then(|(_, text)| text.strip_suffix('"'));
+            let both = own.map(|own| format!("{own}\\n{}", words.get(1..).unwrap_or_default()));
+            explained.set("description", both.unwrap_or_else(|| words.to_owned()));
+            return explained.to_json();
+        }
         let mut json = String::from("{");
         for (keyword, value) in &self.members {
             open(&mut json);
@@ -280,6 +294,7 @@ mod tests {
         #[config(min = 1, max = 4_096)]
         max_length: u32,
         steps: Option<u64>,
+        /// What it means.
         #[serde(default)]
         by: By,
         #[serde(default = "half")]
@@ -337,7 +352,7 @@ mod tests {
             },
             "additionalProperties": false,
         });
-        let by = "`value`: The largest value\n`percentile`: A place in the order";
+        let by = "What it means\n`value`: The largest value\n`percentile`: A place in the order";
         let whole = json!({
             "type": "object",
             "description": "What it is for, \"quoted\".\nAnd more",
