@@ -15,6 +15,7 @@ mod inspect;
 mod join;
 mod merge;
 mod metric_options;
+mod new;
 mod project;
 mod registry;
 mod run_options;
@@ -52,6 +53,7 @@ enum Verb {
     Merge(merge::Args),
     Simulate(simulate::Args),
     Sample(sample::Args),
+    New(new::Args),
     Build(build::Args),
     Doctor(doctor::Args),
     Lock(registry::LockArgs),
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         Verb::Merge(args) => merge::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
+        Verb::New(args) => new::run(args),
         Verb::Build(args) => build::run(args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Lock(args) => registry::lock(args),

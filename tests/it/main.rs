@@ -42,6 +42,10 @@ mod deepspeed;
 mod languages;
 /// A policy in Python.
 mod python;
+/// What `curricle new` writes.
+mod new;
+/// The guide, block by block.
+mod guide;
 /// What is told of a plugin, and of what is none.
 mod inspect;
 /// Plugins of every version of the contract run.

@@ -8,6 +8,7 @@ mod component;
 mod go;
 mod interpreted;
 mod javascript;
+mod layout;
 mod python;
 mod section;
 mod toolchain;

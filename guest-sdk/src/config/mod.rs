@@ -1,9 +1,12 @@
+mod schema;
+
 use serde::{Deserialize, de::DeserializeOwned};
 
+pub use self::schema::{ConfigSchema, Schema, schema};
 use crate::{Error, Result};
 
 /// The configuration of a plugin that has none: an empty object. Any key is refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, curricle_guest_derive::ConfigSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoConfig {}
 
