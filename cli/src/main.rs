@@ -8,12 +8,14 @@ mod convert;
 mod dataset_options;
 mod history;
 mod demo;
+mod doctor;
 mod import;
 mod info;
 mod inspect;
 mod join;
 mod merge;
 mod metric_options;
+mod new;
 mod project;
 mod registry;
 mod run_options;
@@ -51,7 +53,9 @@ enum Verb {
     Merge(merge::Args),
     Simulate(simulate::Args),
     Sample(sample::Args),
+    New(new::Args),
     Build(build::Args),
+    Doctor(doctor::Args),
     Lock(registry::LockArgs),
     Pull(registry::PullArgs),
     Push(registry::PushArgs),
@@ -76,7 +80,9 @@ fn main() -> ExitCode {
         Verb::Merge(args) => merge::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
+        Verb::New(args) => new::run(args),
         Verb::Build(args) => build::run(args),
+        Verb::Doctor(args) => doctor::run(&args),
         Verb::Lock(args) => registry::lock(args),
         Verb::Pull(args) => registry::pull(args),
         Verb::Push(args) => registry::push(args),
