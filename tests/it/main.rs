@@ -40,8 +40,6 @@ mod formats;
 mod deepspeed;
 /// The same plugins in every language that has a template.
 mod languages;
-/// A policy in Python.
-mod python;
 /// What `curricle new` writes.
 mod new;
 /// The guide, block by block.
