@@ -134,6 +134,8 @@ def _only_logging(function: Any) -> Any:
 def _log_defect(error: BaseException) -> None:
     for line in _traceback.lines(error):
         logging.log(types.Level.ERROR, line)
+    # The interpreter would print it once more, all frames of it, over what was just said.
+    sys.stderr = None
 
 
 def _start(plugin: type, config: str) -> Any:

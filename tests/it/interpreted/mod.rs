@@ -110,8 +110,8 @@ fn an_exception_in_typescript_is_logged_with_file_and_line_of_the_source() {
         TYPESCRIPT.last_words("defect"),
         [
             "troubled.ts:22, in fill",
-            "troubled.ts:47, in defect",
-            "troubled.ts:51, in nested",
+            "troubled.ts:45, in defect",
+            "troubled.ts:49, in nested",
             "TypeError: can't access property \"deep\", table.absent is undefined",
         ]
     );
