@@ -11,6 +11,7 @@
 
 mod bindings;
 mod limits;
+mod label;
 mod engine;
 mod report;
 mod meter;
@@ -32,6 +33,7 @@ pub(crate) mod tests;
 
 pub use self::{
     inspect::{Inspection, inspect},
+    label::{CONTRACT, Label},
     limits::Limits,
     metric::{Metric, MetricPlugin, Needs, Samples},
     outline::Kind,
