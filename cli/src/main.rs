@@ -20,6 +20,7 @@ mod sample;
 mod simulate;
 mod summary;
 mod terminal;
+mod test;
 
 use std::process::ExitCode;
 
@@ -51,6 +52,7 @@ enum Verb {
     Simulate(simulate::Args),
     Sample(sample::Args),
     Build(build::Args),
+    Test(test::Args),
     ConvertDeepspeed(convert::Args),
     Demo(demo::Args),
 }
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
         Verb::Build(args) => build::run(args),
+        Verb::Test(args) => test::run(args),
         Verb::ConvertDeepspeed(args) => convert::run(args),
         Verb::Demo(args) => demo::run(args),
     };

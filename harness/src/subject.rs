@@ -50,7 +50,7 @@ impl Subject {
             Kind::StatefulPolicy => "stateful policy",
             Kind::Metric => "metric",
             Kind::Pacing => "pacing function",
-            Kind::Packer => "packer",
+            _ => "packer",
         }
     }
 }

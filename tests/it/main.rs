@@ -40,3 +40,5 @@ mod formats;
 mod deepspeed;
 /// A policy in Python.
 mod python;
+/// The suite that every plugin takes, and what it finds in those that do wrong.
+mod conformance;

@@ -8,7 +8,7 @@ mod spec;
 mod tokens;
 
 pub(crate) use self::{
-    columns::{ColumnFiles, Made, open},
+    columns::{ColumnFiles, open},
     spec::{ColumnSpec, DatasetSpec, Lengths},
     tokens::{Tokens, empty_dataset, many_samples, token, write_documents},
 };

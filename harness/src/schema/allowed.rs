@@ -63,9 +63,9 @@ pub(super) fn sample(node: &Node<'_>, key: &str, names: &Names) -> Value {
         Some("array") => {
             let items = node.items();
             let item = || items.as_ref().map_or(Value::Null, |items| sample(items, key, names));
-            (0..node.count("minItems").unwrap_or(0).min(16)).map(|_| item()).collect()
+            Value::Array((0..node.count("minItems").unwrap_or(0).min(16)).map(|_| item()).collect())
         }
-        Some("string") => strings(node, key, names).into_iter().next().unwrap_or_else(|| json!("x")),
+        Some("string") => strings(node, key, names).into_iter().next().map_or_else(|| json!("x"), Value::from),
         Some(kind @ ("integer" | "number")) => {
             let whole = kind == "integer";
             node.bounds().numbers(whole).first().map_or(json!(1), |value| node::json(*value, whole))

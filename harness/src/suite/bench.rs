@@ -14,7 +14,12 @@ use curricle::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{QUICK, Stop, policy::Stage, scratch, stop::is_refusal};
+use super::{
+    QUICK, Stop,
+    policy::{self, Stage},
+    scratch,
+    stop::is_refusal,
+};
 use crate::{schema, setting::Setting, subject::Subject};
 
 /// What the checks of one plugin share.
@@ -99,21 +104,23 @@ impl<'a> Bench<'a> {
         Ok(stage)
     }
 
-    /// The sizes of data, below those where the policy may say that it needs more, that it starts on.
+    /// The data of up to so many samples on which the policy works. On less than usual it may say that it needs more.
     pub(crate) fn stages(&self, most: u64) -> Result<Vec<Rc<Stage>>, Stop> {
         let plugin = self.policy()?;
-        let mut found = Vec::new();
+        let (mut found, mut tried) = (Vec::new(), false);
         for &n in self.sizes.iter().filter(|n| (1..=most).contains(*n)) {
             self.breathe()?;
             let stage = self.stage(n)?;
-            match stage.start(&plugin, None) {
-                Err(error) if n < QUICK && is_refusal(&error) => continue,
-                Err(error) => return Err(Stop::from(error).at(&super::of_samples(n))),
-                Ok(_) => found.push(stage),
+            tried = true;
+            match policy::works(self, &stage, &plugin) {
+                Err(Stop::Error(error)) if n < QUICK && is_refusal(&error) => continue,
+                // What else goes wrong is for the check to tell.
+                _ => found.push(stage),
             }
         }
         if found.is_empty() {
-            return Err(Stop::Skipped("it refuses data of these sizes".into()));
+            let reason = if tried { "it refuses data of these sizes" } else { "it is not made on so many samples" };
+            return Err(Stop::Skipped(reason.into()));
         }
         Ok(found)
     }

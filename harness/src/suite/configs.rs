@@ -1,6 +1,6 @@
 //! What plugins of every kind are held to: their description and their configuration.
 
-use curricle::{Error, plugin::inspect};
+use curricle::{Error, FaultKind, plugin::inspect};
 use serde_json::Value;
 
 use super::{
@@ -51,7 +51,7 @@ pub(super) fn starts(bench: &Bench<'_>) -> Checked {
 /// With every configuration that the schema allows it works or refuses in words.
 pub(super) fn configurations(bench: &Bench<'_>) -> Checked {
     let Some(schema) = bench.schema() else { return Err(Stop::Skipped("there is no schema to draw configurations from".into())) };
-    let (mut works, mut refused) = (0, 0);
+    let (mut works, mut refused, mut large) = (0, 0, 0);
     for case in schema::allowed(&schema, &bench.setting.names(), bench.config()) {
         bench.breathe()?;
         match try_out(bench, &case.config) {
@@ -60,10 +60,12 @@ pub(super) fn configurations(bench: &Bench<'_>) -> Checked {
             Err(Stop::Error(Error::Config { .. })) => {}
             Err(Stop::Error(error)) if is_ours(&error) => return Err(error.into()),
             Err(Stop::Error(error)) if is_refusal(&error) => refused += 1,
+            Err(Stop::Error(error)) if wants_memory(&error) => large += 1,
             Err(stop) => return Err(with_config(stop, &case)),
         }
     }
-    Ok(format!("{works} work, {refused} are refused in words"))
+    let large = if large > 0 { format!(", {large} need more memory than is allowed") } else { String::new() };
+    Ok(format!("{works} work, {refused} are refused in words{large}"))
 }
 
 /// What the schema forbids is refused by it or by the plugin.
@@ -117,6 +119,11 @@ pub(super) fn another_process(bench: &Bench<'_>, here: Result<String, Stop>) -> 
         return Err(failure.with_diff(here, there).into());
     }
     Ok(format!("{} answers", words::number(here.lines().count() as u64)))
+}
+
+/// Whether a plugin would have needed more memory than its limit: what a schema allows may be more than this machine should give.
+fn wants_memory(error: &Error) -> bool {
+    matches!(error, Error::Plugin(fault) if fault.kind == FaultKind::Limit && fault.remedy.contains("`limits.memory`"))
 }
 
 fn shortened(config: &Value) -> String {

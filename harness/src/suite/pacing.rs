@@ -71,7 +71,7 @@ fn any_order(bench: &Bench<'_>) -> Checked {
     let mut forward = start(bench)?;
     let expected: Vec<f64> = (0..STEPS).map(|step| forward.difficulty(step)).collect::<Result<_, _>>()?;
     let mut backward = start(bench)?;
-    for (step, expected) in (0..STEPS).zip(&expected).rev() {
+    for (step, expected) in (0..STEPS).rev().zip(expected.iter().rev()) {
         same(step, *expected, backward.difficulty(step)?, "asked backwards it answers otherwise than forwards")?;
     }
     for (step, expected) in (0..STEPS).zip(&expected) {

@@ -71,7 +71,7 @@ pub(super) fn numbers(values: &Values) -> Vec<Number> {
 }
 
 impl Found {
-    pub(super) fn lines(&self) -> impl Iterator<Item = String> + '_ {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> + '_ {
         let values = self.values.iter().enumerate().map(|(i, n)| format!("sample {i}: {} ({}, bits {:x})", n.value, n.of, n.bits));
         values.chain(self.totals.iter().enumerate().map(|(i, n)| format!("total {i}: {} (bits {:x})", n.value, n.bits)))
     }

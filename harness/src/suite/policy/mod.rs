@@ -40,6 +40,16 @@ pub(super) fn try_out(bench: &Bench<'_>, config: &Value) -> Result<(), Stop> {
     same(&first, &run(bench, &stage, &plugin, 6, 8)?, "a second instance plans otherwise than the first")
 }
 
+/// Whether a small dataset is enough for it: all steps of a run, in batches of the sizes that the checks ask for.
+pub(super) fn works(bench: &Bench<'_>, stage: &Stage, plugin: &PolicyPlugin) -> Result<(), Stop> {
+    if stage.samples < QUICK {
+        for size in [1, 32] {
+            run(bench, stage, plugin, STEPS, size)?;
+        }
+    }
+    Ok(())
+}
+
 /// Plans of a run, a line each.
 pub(super) fn answers(bench: &Bench<'_>) -> Result<String, Stop> {
     let plugin = bench.policy()?;
