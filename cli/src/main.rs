@@ -8,13 +8,16 @@ mod convert;
 mod dataset_options;
 mod history;
 mod demo;
+mod doctor;
 mod import;
 mod info;
 mod inspect;
 mod join;
 mod merge;
 mod metric_options;
+mod new;
 mod project;
+mod registry;
 mod run_options;
 mod sample;
 mod simulate;
@@ -51,8 +54,13 @@ enum Verb {
     Merge(merge::Args),
     Simulate(simulate::Args),
     Sample(sample::Args),
+    New(new::Args),
     Build(build::Args),
     Test(test::Args),
+    Doctor(doctor::Args),
+    Lock(registry::LockArgs),
+    Pull(registry::PullArgs),
+    Push(registry::PushArgs),
     ConvertDeepspeed(convert::Args),
     Demo(demo::Args),
 }
@@ -74,8 +82,13 @@ fn main() -> ExitCode {
         Verb::Merge(args) => merge::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
+        Verb::New(args) => new::run(args),
         Verb::Build(args) => build::run(args),
         Verb::Test(args) => test::run(args),
+        Verb::Doctor(args) => doctor::run(&args),
+        Verb::Lock(args) => registry::lock(args),
+        Verb::Pull(args) => registry::pull(args),
+        Verb::Push(args) => registry::push(args),
         Verb::ConvertDeepspeed(args) => convert::run(args),
         Verb::Demo(args) => demo::run(args),
     };

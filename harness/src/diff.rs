@@ -5,7 +5,7 @@ use similar::{ChangeTag, TextDiff};
 /// Lines that are kept around a difference.
 const CONTEXT: usize = 2;
 /// Lines of a difference that are shown.
-const MOST: usize = 40;
+const MOST: usize = 24;
 /// Characters of a line that are shown.
 const WIDTH: usize = 400;
 
@@ -50,6 +50,6 @@ mod tests {
         assert_eq!(lines("a\nb\nc\nd\ne\n", "a\nb\nc\nx\ne\n"), "  b\n  c\n- d\n+ x\n  e");
         assert_eq!(lines("a", "a"), "");
         let long = "y\n".repeat(100);
-        assert!(lines("", &long).ends_with("… and 60 lines more"));
+        assert!(lines("", &long).ends_with("… and 76 lines more"));
     }
 }

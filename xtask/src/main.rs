@@ -1,6 +1,7 @@
 //! `cargo xtask …`: set-up, demo, tests. A plugin author needs none of it.
 
 mod checks;
+mod examples;
 mod setup;
 mod tasks;
 
@@ -11,8 +12,8 @@ use anyhow::{Result, bail};
 const USAGE: &str = "\
 usage: cargo xtask TASK
 
-  setup                    see to a compiler for WebAssembly, installing one if need be
-  plugins                  build plugins/* into target/plugins
+  setup                    see to the compilers of every language, installing what is missing
+  plugins                  build plugins/*, those of every language too, into target/plugins
   demo                     build everything and run `curricle demo`
   test [--soak] [FILTER]   build the plugins, then run every test, or those whose name contains FILTER
   bench [FILTER]           measure the first table of docs/benchmarks.md on this machine

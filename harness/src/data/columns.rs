@@ -126,8 +126,7 @@ mod tests {
     #[test]
     fn numbers_are_spread_evenly_and_categories_are_as_many_as_the_scenario_says() {
         let folder = tempfile::tempdir().unwrap();
-        let files =
-            ColumnFiles { folder: folder.path(), fingerprint: "0".repeat(32), samples: 1000, lengths: Lengths { from: 3, to: 5 } };
+        let files = ColumnFiles { folder: folder.path(), fingerprint: "0".repeat(32), samples: 1000, lengths: Lengths { from: 3, to: 5 } };
         let specs = BTreeMap::from([
             ("a".to_owned(), ColumnSpec::Spread { from: 0.0, to: 999.0 }),
             ("also".to_owned(), ColumnSpec::Spread { from: 0.0, to: 999.0 }),

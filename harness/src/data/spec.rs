@@ -104,7 +104,8 @@ impl<'de> Deserialize<'de> for ColumnSpec {
             values: Option<Vec<f64>>,
             categories: Option<BTreeMap<String, u64>>,
         }
-        const EXPECTED: &str = "`\"lengths\"`, `{ from = 0.0, to = 1.0 }`, `{ values = [0.5] }` or `{ categories = { web = 7, code = 3 } }`";
+        const EXPECTED: &str =
+            "`\"lengths\"`, `{ from = 0.0, to = 1.0 }`, `{ values = [0.5] }` or `{ categories = { web = 7, code = 3 } }`";
         struct Either;
         impl<'de> Visitor<'de> for Either {
             type Value = ColumnSpec;

@@ -73,7 +73,9 @@ fn once_before_twice(place: &Place, samples: u64, plans: &[Answer]) -> Result<()
             all += 1;
             more = seen.iter().filter(|times| **times > all).count() as u64;
         }
-        if let Some((id, times)) = seen.iter().enumerate().find(|(_, times)| **times > all + 1) {
+        // Only those of this batch can have become too many.
+        let times = |id: &u64| usize::try_from(*id).ok().and_then(|id| seen.get(id)).copied().unwrap_or(0);
+        if let Some((id, times)) = ids.iter().map(|id| (id, times(id))).find(|(_, times)| *times > all + 1) {
             let unseen = seen.iter().filter(|times| **times == all).count();
             let found = format!("step {}: sample {id} came {times} times, and {unseen} samples {all} times", plan.step());
             return Err(place.fails("a sample came again before all had come", "every sample once before any sample twice", found));
@@ -142,7 +144,8 @@ fn check_share(place: &Place, run: &Run, streams: &Streams, plans: &[Answer], sh
     if bounds.hold(found) {
         return Ok(());
     }
-    let steps = share.steps.map_or_else(|| format!("all {} steps", plans.len()), |(from, to)| format!("steps {from} to {}", to - 1));
+    let steps =
+        share.steps.map_or_else(|| format!("all {} steps", plans.len()), |(from, to)| format!("steps {from} to {}", to.saturating_sub(1)));
     Err(place.fails(
         "a share is another",
         format!("{what} over {steps}: {bounds}"),

@@ -35,9 +35,8 @@ pub(super) fn run(scenario: &Scenario, subject: &Subject) -> Checked {
         found = analyze(&plugin, &chunk(&documents, *width, CHUNK))?;
         check(scenario, &found).map_err(|stop| stop.at(&format!("{width} bytes a token")))?;
     }
-    let snapshot = scenario.compare_snapshot(|n| {
-        found.lines().take(usize::try_from(n).unwrap_or(usize::MAX)).map(|line| format!("{line}\n")).collect()
-    })?;
+    let snapshot = scenario
+        .compare_snapshot(|n| found.lines().take(usize::try_from(n).unwrap_or(usize::MAX)).map(|line| format!("{line}\n")).collect())?;
     Ok(done(format!("{} samples", documents.len()), snapshot))
 }
 
@@ -47,7 +46,11 @@ fn documents(scenario: &Scenario) -> Result<Vec<Vec<u32>>, Stop> {
         (Some(samples), None) if !samples.is_empty() => Ok(samples.clone()),
         (None, Some(dataset)) => {
             let Some(n) = dataset.samples.filter(|n| (1..=1_000_000).contains(n)) else {
-                return Err(wrong(scenario, "the scenario of a metric takes 1 to 1000000 synthetic samples", "give `samples` in [dataset]"));
+                return Err(wrong(
+                    scenario,
+                    "the scenario of a metric takes 1 to 1000000 synthetic samples",
+                    "give `samples` in [dataset]",
+                ));
             };
             let lengths = dataset.lengths.unwrap_or_default();
             Ok((0..n).map(|i| (0..lengths.of(i)).map(|t| token(i, t)).collect()).collect())

@@ -39,9 +39,8 @@ pub(super) fn run(scenario: &Scenario, subject: &Subject) -> Checked {
     if let Some(n) = &expect.snapshot {
         first = (0..*n.get_ref()).map(|step| pacing.difficulty(step)).collect::<Result<Vec<_>, _>>()?;
     }
-    let snapshot = scenario.compare_snapshot(|_| {
-        first.iter().enumerate().map(|(step, difficulty)| format!("step {step}: {difficulty}\n")).collect()
-    })?;
+    let snapshot = scenario
+        .compare_snapshot(|_| first.iter().enumerate().map(|(step, difficulty)| format!("step {step}: {difficulty}\n")).collect())?;
     // Without any expectation it is at least asked.
     let at_last = pacing.difficulty(steps)?;
     Ok(done(format!("difficulty {at_last} at step {steps}"), snapshot))

@@ -21,8 +21,7 @@ pub(crate) fn allowed(schema: &Value, names: &Names, base: &Value) -> Vec<Case> 
     let root = Node::root(schema);
     let mut cases = vec![Case { config: base.clone(), why: "as it is".to_owned() }];
     let required = root.required();
-    let drawn: Vec<(&str, Vec<Value>)> =
-        root.properties().iter().map(|(key, property)| (*key, values(property, key, names))).collect();
+    let drawn: Vec<(&str, Vec<Value>)> = root.properties().iter().map(|(key, property)| (*key, values(property, key, names))).collect();
     for (key, values) in &drawn {
         if base.get(key).is_some() && !required.contains(key) {
             cases.push(Case { config: without(base, key), why: format!("without `{key}`") });
@@ -42,7 +41,12 @@ pub(crate) fn allowed(schema: &Value, names: &Names, base: &Value) -> Vec<Case> 
         cases.push(Case { config, why: "several keys at once".to_owned() });
     }
     let mut seen: Vec<Value> = Vec::new();
-    cases.retain(|case| !seen.contains(&case.config) && { seen.push(case.config.clone()); true });
+    cases.retain(|case| {
+        !seen.contains(&case.config) && {
+            seen.push(case.config.clone());
+            true
+        }
+    });
     // Evenly from all of them rather than the first, so that no key is left out.
     if cases.len() > MOST {
         let n = cases.len();
@@ -53,7 +57,8 @@ pub(crate) fn allowed(schema: &Value, names: &Names, base: &Value) -> Vec<Case> 
 
 /// One ordinary value.
 pub(super) fn sample(node: &Node<'_>, key: &str, names: &Names) -> Value {
-    let said = node.get("const").or_else(|| node.get("default")).or_else(|| node.list("examples").first()).or_else(|| node.list("enum").first());
+    let said =
+        node.get("const").or_else(|| node.get("default")).or_else(|| node.list("examples").first()).or_else(|| node.list("enum").first());
     if let Some(value) = said.filter(|value| !value.is_null()) {
         return value.clone();
     }
@@ -125,7 +130,12 @@ fn values(node: &Node<'_>, key: &str, names: &Names) -> Vec<Value> {
         }
     }
     let mut seen: Vec<Value> = Vec::new();
-    found.retain(|value| !seen.contains(value) && { seen.push(value.clone()); true });
+    found.retain(|value| {
+        !seen.contains(value) && {
+            seen.push(value.clone());
+            true
+        }
+    });
     found.truncate(VALUES);
     found
 }

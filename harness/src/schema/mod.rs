@@ -134,9 +134,13 @@ mod tests {
         let base = json!({"column": "difficulty", "steps": 1});
         let cases = forbidden(&schema(), &base);
         let whys: Vec<&str> = cases.iter().map(|case| case.why.as_str()).collect();
-        for why in
-            ["`steps` is 0, below 1", "`from` is 0.0, not above 0", "`from` is 1.5, above 1", "`column` is missing", "unknown key `no-such-key`"]
-        {
+        for why in [
+            "`steps` is 0, below 1",
+            "`from` is 0.0, not above 0",
+            "`from` is 1.5, above 1",
+            "`column` is missing",
+            "unknown key `no-such-key`",
+        ] {
             assert!(whys.contains(&why), "{why}: {whys:#?}");
         }
         assert!(whys.iter().any(|why| why.starts_with("`mode` is \"no-such-choice\"")), "{whys:#?}");

@@ -58,8 +58,7 @@ impl<'a> Node<'a> {
     /// Keys of an object and what they hold, in the order of the keys' bytes.
     pub(super) fn properties(&self) -> Vec<(&'a str, Node<'a>)> {
         let properties = self.get("properties").and_then(Value::as_object);
-        let mut found: Vec<_> =
-            properties.into_iter().flatten().filter_map(|(key, at)| Some((key.as_str(), self.child(at)?))).collect();
+        let mut found: Vec<_> = properties.into_iter().flatten().filter_map(|(key, at)| Some((key.as_str(), self.child(at)?))).collect();
         found.sort_by_key(|(key, _)| *key);
         found
     }
@@ -160,7 +159,12 @@ impl Bounds {
         }
         found.retain(|value| value.is_finite() && self.hold(*value) && (!whole || value.fract() == 0.0));
         let mut seen: Vec<f64> = Vec::new();
-        found.retain(|value| !seen.contains(value) && { seen.push(*value); true });
+        found.retain(|value| {
+            !seen.contains(value) && {
+                seen.push(*value);
+                true
+            }
+        });
         found
     }
 }

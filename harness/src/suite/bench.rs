@@ -9,7 +9,7 @@ use std::{
 
 use curricle::{
     Error, Result,
-    plugin::{Kind, MetricPlugin, PackerPlugin, PacingPlugin, PolicyPlugin},
+    plugin::{Kind, MetricPlugin, PacingPlugin, PackerPlugin, PolicyPlugin},
 };
 use serde_json::Value;
 use tempfile::TempDir;

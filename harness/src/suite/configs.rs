@@ -39,9 +39,10 @@ pub(super) fn starts(bench: &Bench<'_>) -> Checked {
         Err(stop) => {
             let mut failure = stop.into_failure();
             if bench.setting.config.is_none() {
-                failure.remedy = "give a configuration with `--config`, a scenario whose configuration and columns fit, or an example in the \
+                failure.remedy =
+                    "give a configuration with `--config`, a scenario whose configuration and columns fit, or an example in the \
                                   schema (`examples`)"
-                    .into();
+                        .into();
             }
             Err(failure.at(format!("{}, configuration {config}", of_samples(QUICK))).into())
         }

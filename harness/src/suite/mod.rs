@@ -17,12 +17,12 @@ use std::{
 use curricle::{Error, Result, plugin::Kind};
 use serde_json::Value;
 
-pub(crate) use self::stop::{Checked, Stop, is_ours};
 use self::bench::Bench;
+pub(crate) use self::stop::{Checked, Stop, is_ours};
 use crate::{Check, Failure, Outcome, Report, Scenario, setting::Setting, subject::Subject, words};
 
-/// Samples of the datasets that policies and metrics are tried on.
-const SIZES: [u64; 4] = [1, 7, 1000, 10_000_000];
+/// Samples of the datasets that policies and metrics are tried on: first those on which a failure is told best.
+const SIZES: [u64; 4] = [1000, 7, 1, 10_000_000];
 /// The largest of them that is quick.
 const QUICK: u64 = 1000;
 
@@ -43,6 +43,8 @@ pub struct Suite {
     setting: Setting,
     sizes: Vec<u64>,
     only: Option<String>,
+    /// The configuration that was given in so many words.
+    given: Option<Value>,
     command: String,
     progress: Box<dyn Fn(&str)>,
     interrupted: Box<dyn Fn() -> bool>,
@@ -54,7 +56,11 @@ type Elsewhere = Box<dyn Fn(&Value) -> std::io::Result<String>>;
 
 impl fmt::Debug for Suite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Suite").field("subject", &self.subject).field("sizes", &self.sizes).field("only", &self.only).finish_non_exhaustive()
+        f.debug_struct("Suite")
+            .field("subject", &self.subject)
+            .field("sizes", &self.sizes)
+            .field("only", &self.only)
+            .finish_non_exhaustive()
     }
 }
 
@@ -71,6 +77,7 @@ impl Suite {
             subject,
             sizes: SIZES.to_vec(),
             only: None,
+            given: None,
             progress: Box::new(|_| ()),
             interrupted: Box::new(|| false),
             elsewhere: None,
@@ -79,6 +86,7 @@ impl Suite {
 
     /// Tries it with this configuration, a JSON object. Without it one is drawn from its schema, or is that of the [scenario](Suite::like).
     pub fn config(mut self, config: Value) -> Suite {
+        self.given = Some(config.clone());
         self.setting.config = Some(config);
         self
     }
@@ -86,7 +94,7 @@ impl Suite {
     /// Tries it with what a scenario has: configuration, columns, lengths, pacing functions and limits.
     pub fn like(mut self, scenario: &Scenario) -> Suite {
         let setting = scenario.setting(&self.subject);
-        let config = self.setting.config.take().or(setting.config.clone());
+        let config = self.given.clone().or(setting.config.clone());
         self.setting = Setting { config, ..setting };
         self
     }
@@ -225,7 +233,10 @@ impl Suite {
 
     /// A failure with the command that shows it again.
     fn again(&self, check: &str, failure: Failure) -> Failure {
-        let more = &failure.reproduce;
+        let mut more = failure.reproduce.clone();
+        if let Some(config) = self.given.as_ref().filter(|_| !more.contains(" --config ")) {
+            more.push_str(&format!(" --config {}", shell_word(&config.to_string())));
+        }
         Failure { reproduce: format!("{} --only {check}{more}", self.command), ..failure }
     }
 }
@@ -233,10 +244,8 @@ impl Suite {
 /// A report of a plugin that could not even be looked at: one check, `loads`, that failed.
 pub fn unloadable(path: &Path, error: &Error) -> Report {
     let failure = Failure::new(error.to_string(), "");
-    let outcome = Outcome::Failed(Box::new(Failure {
-        reproduce: format!("curricle test {}", shell_word(&path.display().to_string())),
-        ..failure
-    }));
+    let outcome =
+        Outcome::Failed(Box::new(Failure { reproduce: format!("curricle test {}", shell_word(&path.display().to_string())), ..failure }));
     Report {
         file: path.display().to_string(),
         plugin: String::new(),
@@ -269,6 +278,8 @@ pub(crate) fn of_samples(n: u64) -> String {
 
 /// Numbers of samples, for the words of what was tried.
 fn sizes(sizes: &[u64]) -> String {
+    let mut sizes = sizes.to_vec();
+    sizes.sort_unstable();
     sizes.iter().map(|n| words::number(*n)).collect::<Vec<_>>().join(", ")
 }
 

@@ -3,26 +3,14 @@
 use curricle::plugin::Pacing;
 use serde_json::Value;
 
-use super::{Checked, CheckFn, Stop, bench::Bench, configs};
+use super::{CheckFn, Checked, Stop, bench::Bench, configs};
 use crate::{Failure, words};
 
 /// Steps that are asked one by one.
 const STEPS: u64 = 1000;
 /// Steps at which numbers overflow or round.
-const FAR: [u64; 12] = [
-    0,
-    1,
-    1_000_000,
-    (1 << 31) - 1,
-    1 << 31,
-    (1 << 32) - 1,
-    1 << 32,
-    1 << 53,
-    (1 << 53) + 1,
-    (1 << 63) - 1,
-    1 << 63,
-    u64::MAX,
-];
+const FAR: [u64; 12] =
+    [0, 1, 1_000_000, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32, 1 << 53, (1 << 53) + 1, (1 << 63) - 1, 1 << 63, u64::MAX];
 
 pub(super) fn checks() -> Vec<(&'static str, CheckFn)> {
     vec![

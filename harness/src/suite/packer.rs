@@ -5,7 +5,7 @@ use std::fmt;
 use curricle::plugin::Packer;
 use serde_json::Value;
 
-use super::{Checked, CheckFn, Stop, bench::Bench, configs};
+use super::{CheckFn, Checked, Stop, bench::Bench, configs};
 use crate::{Failure, data::noise, words};
 
 pub(super) fn checks() -> Vec<(&'static str, CheckFn)> {
@@ -125,7 +125,12 @@ fn same_question(bench: &Bench<'_>) -> Checked {
     for (question, expected) in questions.iter().zip(&expected).rev() {
         bench.breathe()?;
         same(question, expected, &pack(&mut packer, question)?, "asked a second time it packs otherwise than the first")?;
-        same(question, expected, &pack(&mut start(bench)?, question)?, "asked nothing before it packs otherwise than after other questions")?;
+        same(
+            question,
+            expected,
+            &pack(&mut start(bench)?, question)?,
+            "asked nothing before it packs otherwise than after other questions",
+        )?;
     }
     Ok(format!("{} questions in two orders, and each alone", questions.len()))
 }
@@ -153,5 +158,10 @@ fn same(question: &Question, expected: &[u32], found: &[u32], problem: &str) -> 
         return Ok(());
     }
     let failure = Failure::new(problem, "let the bins follow from the question and the configuration alone");
-    Err(failure.at(question.to_string()).with_diff(format!("{expected:?}"), format!("{found:?}")).into())
+    let first = (0..expected.len()).find(|i| expected.get(*i) != found.get(*i)).unwrap_or(0);
+    let lines = |bins: &[u32]| {
+        let samples = bins.iter().zip(&question.lengths).enumerate().skip(first.saturating_sub(1)).take(4);
+        samples.map(|(i, (bin, length))| format!("sample {i} of {length}: bin {bin}\n")).collect::<String>()
+    };
+    Err(failure.at(question.to_string()).with_diff(lines(expected), lines(found)).into())
 }

@@ -71,7 +71,10 @@ fn scenarios_of_a_component_run_after_the_suite_and_a_typo_is_one_failure() {
     let printed = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(4), "{printed}");
     assert!(printed.contains("ok      scenario good"), "{printed}");
-    assert!(printed.contains("FAILED  scenario bad") && printed.contains("bad.toml:3:2: unknown key `expct`; did you mean `expect`?"), "{printed}");
+    assert!(
+        printed.contains("FAILED  scenario bad") && printed.contains("bad.toml:3:2: unknown key `expct`; did you mean `expect`?"),
+        "{printed}"
+    );
     // The configuration of the good one is the suite's, too.
     assert!(printed.contains("ok      any-order"), "{printed}");
     curricle_ok(&[&args[..4], &["--only", "scenario"]].concat());

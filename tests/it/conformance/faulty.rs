@@ -154,7 +154,14 @@ fn a_process_that_answers_otherwise_is_told_with_the_difference() {
     let config = json!({"min": 0.0, "max": 1.0, "steps": 4});
     let suite = || Suite::of(&path).unwrap().config(config.clone()).only("another-process");
     let here = suite().answers().unwrap();
-    suite().in_another_process({ let here = here.clone(); move |_| Ok(here.clone()) }).run().unwrap().assert();
+    suite()
+        .in_another_process({
+            let here = here.clone();
+            move |_| Ok(here.clone())
+        })
+        .run()
+        .unwrap()
+        .assert();
     let report = suite().in_another_process(move |_| Ok(here.replacen("step 2: 0.5", "step 2: 0.25", 1))).run().unwrap();
     assert_eq!(failed(&report), ["another-process"]);
     insta::assert_snapshot!("another-process", told(&report, &path));

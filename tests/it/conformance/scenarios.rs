@@ -74,14 +74,17 @@ fn shares_hold_over_a_range_of_steps_for_streams_and_categories() {
         ),
     )
     .assert();
-    insta::assert_snapshot!("scenario-share", fails(
-        "mixture",
-        &format!("{MIXTURE}[expect]\nshares = [{{ column = \"domain\", category = \"code\", steps = [0, 10], at-most = 0.4 }}]\n")
-    ));
-    insta::assert_snapshot!("scenario-stream", fails(
-        "mixture",
-        &format!("{MIXTURE}[expect]\nshares = [{{ stream = \"domain:cod\", at-most = 0.4 }}]\n")
-    ));
+    insta::assert_snapshot!(
+        "scenario-share",
+        fails(
+            "mixture",
+            &format!("{MIXTURE}[expect]\nshares = [{{ column = \"domain\", category = \"code\", steps = [0, 10], at-most = 0.4 }}]\n")
+        )
+    );
+    insta::assert_snapshot!(
+        "scenario-stream",
+        fails("mixture", &format!("{MIXTURE}[expect]\nshares = [{{ stream = \"domain:cod\", at-most = 0.4 }}]\n"))
+    );
 }
 
 #[test]
@@ -141,11 +144,15 @@ fn metrics_pacing_functions_and_packers_have_scenarios() {
     run("seqlen", "[dataset]\nsamples = 100\n[config]\npad-token = 0\n[expect]\ntype = \"uint32\"\n").assert();
     let frequency = "samples = [[1, 2, 1], [300]]\n[config]\n[expect]\ntotals = [0, 2, 1]\n";
     assert!(fails("vocab-frequency", frequency).contains("a total is another"));
-    run("cosine", "[config]\nmin = 0\nmax = 8\nsteps = 4\n[expect]\ndifficulty = [[0, 0], [2, 4], [9, 8]]\nnever-falls = true\n").assert();
-    insta::assert_snapshot!("scenario-difficulty", fails(
+    run(
         "cosine",
-        "[config]\nmin = 0\nmax = 8\nsteps = 4\n[expect]\ndifficulty = [[0, 0], [2, 5]]\n"
-    ));
+        "[config]\nmin = 0\nmax = 8\nsteps = 4\n[expect]\ndifficulty = [[0, 0], [2, 4], [9, 8]]\ntolerance = 1e-9\nnever-falls = true\n",
+    )
+    .assert();
+    insta::assert_snapshot!(
+        "scenario-difficulty",
+        fails("cosine", "[config]\nmin = 0\nmax = 8\nsteps = 4\n[expect]\ndifficulty = [[0, 0], [2, 5]]\n")
+    );
     let packer = "lengths = [3, 8, 5, 2]\ncapacity = 10\n[expect]\n";
     run("first-fit", &format!("{packer}bins = [0, 1, 0, 0]\nat-most-bins = 2\nfill-at-least = 0.9\n")).assert();
     insta::assert_snapshot!("scenario-bins", fails("first-fit", &format!("{packer}bins = [0, 1, 0, 1]\n")));
@@ -169,7 +176,9 @@ fn a_typo_is_told_with_its_place_and_the_key_that_was_meant() {
 #[test]
 fn a_key_of_another_kind_is_told_with_its_place() {
     insta::assert_snapshot!("scenario-kind", fails("uniform", "steps = 5\ncapacity = 9\n[expect]\n"));
-    assert!(fails("cosine", "[config]\nmin = 0\nmax = 8\nsteps = 4\n[expect]\nbins = [1]\n").contains("`bins` has no meaning for a pacing"));
+    assert!(
+        fails("cosine", "[config]\nmin = 0\nmax = 8\nsteps = 4\n[expect]\nbins = [1]\n").contains("`bins` has no meaning for a pacing")
+    );
 }
 
 #[test]
@@ -181,7 +190,8 @@ fn the_scenarios_in_the_documentation_can_be_read() {
         let (_folder, path) = write(block);
         Scenario::read(&path).unwrap_or_else(|error| panic!("{error}\n{block}"));
     }
-    let written = |kind: &str| page.split(&format!("### Of a {kind}")).nth(1).unwrap().split("```toml\n").nth(1).unwrap().split("```").next();
+    let written =
+        |kind: &str| page.split(&format!("### Of a {kind}")).nth(1).unwrap().split("```toml\n").nth(1).unwrap().split("```").next();
     run("first-fit", written("packer").unwrap()).assert();
     run("seqlen", written("metric").unwrap()).assert();
 }

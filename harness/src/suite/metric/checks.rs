@@ -35,7 +35,12 @@ pub(super) fn same_answers(bench: &Bench<'_>) -> Checked {
         let chunks = chunk(&documents(n), 2, 50);
         let first = analyze(&plugin(bench)?, &chunks).map_err(|stop| stop.at(&of_samples(n as u64)))?;
         let second = analyze(&plugin(bench)?, &chunks)?;
-        same(&first, &second, "a second analysis finds otherwise than the first", "look for what an instance knows before it is configured")?;
+        same(
+            &first,
+            &second,
+            "a second analysis finds otherwise than the first",
+            "look for what an instance knows before it is configured",
+        )?;
         tried.push(n as u64);
     }
     Ok(format!("{} samples, twice", super::super::sizes(&tried)))
@@ -223,11 +228,7 @@ pub(super) fn budget(bench: &Bench<'_>) -> Checked {
     let speed = tokens as f64 / begun.elapsed().as_secs_f64() / 1e6;
     let memory = instances.iter().map(|metric| metric.memory_used()).max().unwrap_or(0);
     let limit = bench.setting.limits.memory;
-    Ok(format!(
-        "memory {} ({} of its limit); {speed:.1} M tokens/s in small chunks",
-        words::bytes(memory),
-        words::percent(memory, limit)
-    ))
+    Ok(format!("memory {} ({} of its limit); {speed:.1} M tokens/s in small chunks", words::bytes(memory), words::percent(memory, limit)))
 }
 
 /// Holds what was found to what was expected, bit by bit.
@@ -251,8 +252,11 @@ fn close(expected: &Found, found: &Found, problem: &str, remedy: &str) -> Result
 }
 
 fn differ(expected: &Found, found: &Found, problem: &str, remedy: &str) -> Stop {
-    let lines = |found: &Found| found.lines().map(|line| format!("{line}\n")).collect::<String>();
-    Failure::new(problem, remedy).with_diff(lines(expected), lines(found)).into()
+    let (a, b): (Vec<String>, Vec<String>) = (expected.lines().collect(), found.lines().collect());
+    let first = (0..a.len().max(b.len())).find(|i| a.get(*i) != b.get(*i)).unwrap_or(0);
+    // The first that differs says more than all of them.
+    let lines = |lines: &[String]| lines.iter().skip(first.saturating_sub(1)).take(4).map(|line| format!("{line}\n")).collect::<String>();
+    Failure::new(problem, remedy).with_diff(lines(&a), lines(&b)).into()
 }
 
 fn bytes(bytes: &[u8]) -> String {

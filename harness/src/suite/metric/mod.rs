@@ -5,8 +5,8 @@ mod round;
 
 use serde_json::Value;
 
-pub(crate) use self::round::{Found, Number, analyze, chunk};
 use self::round::documents;
+pub(crate) use self::round::{Found, Number, analyze, chunk};
 use super::{CheckFn, Stop, bench::Bench, configs};
 
 /// Samples that are measured in memory.
@@ -28,7 +28,7 @@ pub(super) fn checks() -> Vec<(&'static str, CheckFn)> {
 /// An analysis with a configuration.
 pub(super) fn try_out(bench: &Bench<'_>, config: &Value) -> Result<(), Stop> {
     let plugin = bench.metric_with(config)?;
-    analyze(&plugin, &chunk(&documents(48), 2, 16)).map(drop)
+    analyze(&plugin, &chunk(&documents(48), 2, 24)).map(drop)
 }
 
 /// What it finds, a line each.

@@ -7,8 +7,8 @@ mod stage;
 use curricle::plugin::PolicyPlugin;
 use serde_json::Value;
 
-pub(crate) use self::stage::Stage;
 use self::checks::same;
+pub(crate) use self::stage::Stage;
 use super::{CheckFn, QUICK, Stop, bench::Bench, configs};
 use crate::answer::Answer;
 
