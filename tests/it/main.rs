@@ -42,6 +42,8 @@ mod deepspeed;
 mod languages;
 /// A policy in Python.
 mod python;
+/// The suite that every plugin takes, and what it finds in those that do wrong.
+mod conformance;
 /// What `curricle new` writes.
 mod new;
 /// The guide, block by block.
