@@ -55,3 +55,5 @@ mod contract;
 /// Plugins in OCI registries: pushed, pulled, pinned.
 #[cfg(unix)]
 mod registry;
+/// Plugins in Python, JavaScript and TypeScript.
+mod interpreted;
