@@ -8,6 +8,7 @@ mod convert;
 mod dataset_options;
 mod history;
 mod demo;
+mod doctor;
 mod import;
 mod info;
 mod inspect;
@@ -54,6 +55,7 @@ enum Verb {
     Sample(sample::Args),
     New(new::Args),
     Build(build::Args),
+    Doctor(doctor::Args),
     Lock(registry::LockArgs),
     Pull(registry::PullArgs),
     Push(registry::PushArgs),
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Verb::Sample(args) => sample::run(args),
         Verb::New(args) => new::run(args),
         Verb::Build(args) => build::run(args),
+        Verb::Doctor(args) => doctor::run(&args),
         Verb::Lock(args) => registry::lock(args),
         Verb::Pull(args) => registry::pull(args),
         Verb::Push(args) => registry::push(args),

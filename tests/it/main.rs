@@ -38,6 +38,8 @@ mod licences;
 /// Files of others: what they write is read here, what is written here is read by them.
 mod formats;
 mod deepspeed;
+/// The same plugins in every language that has a template.
+mod languages;
 /// A policy in Python.
 mod python;
 /// What `curricle new` writes.

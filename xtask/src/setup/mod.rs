@@ -2,6 +2,7 @@
 
 mod apt;
 mod clang;
+mod node;
 mod python;
 mod registry;
 mod rust;
@@ -20,6 +21,7 @@ pub(crate) fn run() -> Result<()> {
     rust::run()?;
     clang::run()?;
     python::run()?;
+    node::run()?;
     registry::run()
 }
 
