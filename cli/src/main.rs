@@ -2,11 +2,9 @@
 
 mod analyze;
 mod build;
-mod chart;
 mod columns;
 mod convert;
 mod dataset_options;
-mod history;
 mod demo;
 mod import;
 mod info;

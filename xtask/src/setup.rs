@@ -1,4 +1,4 @@
-//! A compiler for WebAssembly: rustup's where it can be had, else the distribution's.
+//! A compiler for WebAssembly: rustup's where it can be had, else the distribution's. And a browser for tests.
 
 use std::{
     path::Path,
@@ -21,7 +21,7 @@ pub(crate) fn run() -> Result<()> {
     }
     if Path::new("/usr/bin/apt-get").exists() {
         eprintln!("==> rustup cannot be reached; installing {}", PACKAGES.join(", "));
-        if install() && has_pair() {
+        if install(&PACKAGES) && has_pair() {
             return Ok(());
         }
     }
@@ -29,6 +29,22 @@ pub(crate) fn run() -> Result<()> {
         "no Rust compiler here can build for {TARGET}; run `rustup target add {TARGET}`, or on Debian `apt-get install {}`",
         PACKAGES.join(" ")
     );
+}
+
+/// Sees to a browser for the tests of pages.
+pub(crate) fn browser() -> Result<()> {
+    const BROWSER: &str = "chromium";
+    let there = || succeeds(Command::new(BROWSER).arg("--version"));
+    if there() {
+        return Ok(());
+    }
+    if Path::new("/usr/bin/apt-get").exists() {
+        eprintln!("==> installing {BROWSER}");
+        if install(&[BROWSER]) && there() {
+            return Ok(());
+        }
+    }
+    bail!("`{BROWSER}` is not there, which tests open pages in; install it, on Debian with `apt-get install {BROWSER}`");
 }
 
 fn has_std(rustc: &str) -> bool {
@@ -45,8 +61,8 @@ fn has_pair() -> bool {
     cargo.exists() && (has_std(rustc) || source().unwrap_or(false))
 }
 
-/// Installs the distribution's compiler, if this user may: as root, or by a sudo that asks for no password.
-fn install() -> bool {
+/// Installs packages of the distribution, if this user may: as root, or by a sudo that asks for no password.
+fn install(packages: &[&str]) -> bool {
     let root = print(Command::new("id").arg("-u")).is_some_and(|id| id == "0");
     let apt = |arguments: &[&str]| {
         let mut command = if root { Command::new("apt-get") } else { Command::new("sudo") };
@@ -56,7 +72,7 @@ fn install() -> bool {
         command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
         succeeds(&mut command)
     };
-    let packages = [&["install", "-y", "--no-install-recommends"][..], &PACKAGES[..]].concat();
+    let packages = [&["install", "-y", "--no-install-recommends"][..], packages].concat();
     // A fresh machine has no lists of packages yet.
     apt(&packages) || (apt(&["update"]) && apt(&packages))
 }

@@ -31,6 +31,7 @@ mod inspect;
 pub(crate) mod tests;
 
 pub use self::{
+    call::Spent,
     inspect::{Inspection, inspect},
     limits::Limits,
     metric::{Metric, MetricPlugin, Needs, Samples},
