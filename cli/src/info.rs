@@ -9,7 +9,6 @@ use anyhow::{Context, Result};
 use curricle::{
     Run, SamplerState,
     columns::{Column, ColumnKind, Totals},
-    packing::BinPacker,
     plugin,
 };
 use serde_json::{Value, json};
@@ -202,26 +201,5 @@ fn of_state(path: &Path) -> Result<Value> {
 }
 
 fn of_plugin(path: &Path) -> Result<Value> {
-    let seen = plugin::inspect(path)?;
-    let schema = match seen.description.config_schema.as_str() {
-        "" => Value::Null,
-        text => serde_json::from_str(text).context("its configuration schema is no JSON")?,
-    };
-    let mut facts = json!({
-        "what": "plugin",
-        "path": path.display().to_string(),
-        "world": seen.kind.world(),
-        "name": seen.description.name,
-        "version": seen.description.version,
-        "summary": seen.description.summary,
-        "imports": seen.imports,
-        "exports": seen.exports,
-        "bytes": seen.size,
-        "sha256": curricle::hex(&seen.sha256),
-        "config_schema": schema,
-    });
-    if let Some(packer) = BinPacker::from_name(&seen.description.name).filter(|_| seen.kind.world() == "packer-plugin") {
-        facts["native"] = format!("packer = \"{}\" gives the same bins without a sandbox", packer.name()).into();
-    }
-    Ok(facts)
+    crate::inspect::facts(path, &plugin::inspect(path)?)
 }

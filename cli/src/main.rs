@@ -8,9 +8,11 @@ mod dataset_options;
 mod demo;
 mod import;
 mod info;
+mod inspect;
 mod join;
 mod merge;
 mod metric_options;
+mod project;
 mod run_options;
 mod sample;
 mod simulate;
@@ -40,6 +42,7 @@ enum Verb {
     Import(import::Args),
     Join(join::Args),
     Info(info::Args),
+    Inspect(inspect::Args),
     Analyze(analyze::Args),
     Columns(columns::Args),
     Merge(merge::Args),
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Verb::Import(args) => import::run(args),
         Verb::Join(args) => join::run(args),
         Verb::Info(args) => info::run(args),
+        Verb::Inspect(args) => inspect::run(args),
         Verb::Analyze(args) => analyze::run(args),
         Verb::Columns(args) => columns::run(args),
         Verb::Merge(args) => merge::run(args),

@@ -9,14 +9,27 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use super::toolchain::{TARGET, Toolchain};
+use super::{
+    component::{self, Component},
+    toolchain::{TARGET, Toolchain},
+};
 
 /// The core module of one plugin.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Module {
     /// Name of its package.
     pub(super) name: String,
+    /// Version of its package.
+    pub(super) version: String,
     pub(super) path: PathBuf,
+}
+
+impl Module {
+    /// The component of it.
+    pub(super) fn component(&self) -> Result<Component> {
+        let bytes = fs::read(&self.path).with_context(|| format!("cannot read `{}`", self.path.display()))?;
+        Component::new(&self.name, &self.version, component::from_module(&self.name, &bytes)?)
+    }
 }
 
 /// Builds every plugin of the package or workspace in `folder`, in one run so that they share their dependencies.
@@ -49,6 +62,9 @@ struct Message {
     target: Option<Target>,
     #[serde(default)]
     filenames: Vec<PathBuf>,
+    /// `path+file:///folder#name@1.2.3`, or `…/name#1.2.3`.
+    #[serde(default)]
+    package_id: String,
     #[serde(default)]
     manifest_path: PathBuf,
 }
@@ -68,7 +84,8 @@ fn modules(messages: &str) -> Vec<Module> {
         }
         let wasm = message.filenames.iter().find(|file| file.extension().is_some_and(|e| e == "wasm"));
         if let (Some(path), Some(name)) = (wasm, package_name(&message.manifest_path)) {
-            modules.push(Module { name, path: path.clone() });
+            let version = message.package_id.rsplit(['#', '@']).next().unwrap_or_default().to_owned();
+            modules.push(Module { name, version, path: path.clone() });
         }
     }
     modules.sort_by(|a, b| a.name.cmp(&b.name));
@@ -125,6 +142,7 @@ mod tests {
         let line = |kind: &str, file: &str| {
             serde_json::json!({
                 "reason": "compiler-artifact",
+                "package_id": "path+file:///vocab-rarity#1.2.3",
                 "manifest_path": manifest,
                 "target": {"crate_types": [kind, "rlib"]},
                 "filenames": [file, "libother.rlib"],
@@ -132,7 +150,7 @@ mod tests {
         };
         let messages =
             format!("{}\nnot json\n{}\n{{\"reason\":\"build-finished\"}}", line("cdylib", "vocab_rarity.wasm"), line("lib", "x.rlib"));
-        assert_eq!(modules(&messages), [Module { name: "vocab-rarity".into(), path: "vocab_rarity.wasm".into() }]);
+        assert_eq!(modules(&messages), [Module { name: "vocab-rarity".into(), version: "1.2.3".into(), path: "vocab_rarity.wasm".into() }]);
     }
 
     #[test]

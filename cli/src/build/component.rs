@@ -1,33 +1,73 @@
 //! From a core module to a component, and the check that it is a plugin and nothing more.
 
+use std::{fs, io::Write, path::Path};
+
 use anyhow::{Context, Result, anyhow, bail};
+use curricle::plugin::{self, Description};
+use wasmparser::Parser;
 use wit_component::{ComponentEncoder, DecodedWasm};
+
+use super::section;
 
 const PACKAGE: &str = "curricle:plugin/";
 
 /// A finished component.
 #[derive(Debug)]
 pub(super) struct Component {
+    /// The plugin's name.
+    pub(super) name: String,
     pub(super) bytes: Vec<u8>,
     /// What it implements, in words.
     pub(super) world: &'static str,
 }
 
-/// Turns the module of plugin `name` into a validated component.
-pub(super) fn from_module(name: &str, module: &[u8]) -> Result<Component> {
-    let encoded = ComponentEncoder::default().validate(true).module(module).and_then(|mut encoder| encoder.encode());
-    let bytes = encoded.map_err(|e| anyhow!("{e:#}")).with_context(|| {
-        format!(
-            "the module of `{name}` is no plugin; has its code a `curricle_guest::export!`, and no `extern` function that the host lacks?"
-        )
-    })?;
-    let (imports, exports) = interfaces(&bytes).with_context(|| format!("cannot read the component of `{name}` back"))?;
-    if let Some(foreign) = imports.iter().find(|import| !import.starts_with(PACKAGE)) {
-        bail!("`{name}` imports `{foreign}`, which no plugin is given; remove the dependency that asks for it");
+impl Component {
+    /// Checks that the component of plugin `name` is a plugin and nothing more, and labels it.
+    pub(super) fn new(name: &str, version: &str, bytes: Vec<u8>) -> Result<Component> {
+        let (imports, exports) = interfaces(&bytes).with_context(|| format!("cannot read the component of `{name}` back"))?;
+        if let Some(foreign) = imports.iter().find(|import| !import.starts_with(PACKAGE)) {
+            bail!("`{name}` imports `{foreign}`, which no plugin is given; remove the dependency that asks for it");
+        }
+        let Some(world) = world(&exports) else {
+            bail!("`{name}` exports {}, which is no plugin; has its code {EXPORT}?", list(&exports));
+        };
+        let bytes = section::put(&bytes, name, version).with_context(|| format!("cannot label the component of `{name}`"))?;
+        Ok(Component { name: name.to_owned(), bytes, world })
     }
-    let world = world(&exports)
-        .ok_or_else(|| anyhow!("`{name}` exports {}, which is no plugin; has its code a `curricle_guest::export!`?", list(&exports)))?;
-    Ok(Component { bytes, world })
+}
+
+impl Component {
+    /// Describes it in the sandbox, which finds what its outside does not show: a wrong type, a label that is not what the plugin says of
+    /// itself, a schema that is no JSON.
+    pub(super) fn check(&self) -> Result<()> {
+        describe(&self.bytes).map(drop).with_context(|| format!("`{}` was built, but is no plugin", self.name))
+    }
+}
+
+fn describe(component: &[u8]) -> Result<Description> {
+    let mut file = tempfile::Builder::new().suffix(".wasm").tempfile().context("cannot make a temporary file")?;
+    file.write_all(component).context("cannot write a temporary file")?;
+    Ok(plugin::inspect(file.path())?.description)
+}
+
+/// How a plugin says what it is.
+const EXPORT: &str = "a `curricle_guest::export!`, or in another language the exports of a world of `wit/`";
+
+/// Turns the core module of plugin `name`, which has component types in a custom section, into a validated component.
+pub(super) fn from_module(name: &str, module: &[u8]) -> Result<Vec<u8>> {
+    let encoded = ComponentEncoder::default().validate(true).module(module).and_then(|mut encoder| encoder.encode());
+    encoded.map_err(|e| anyhow!("{e:#}")).with_context(|| {
+        format!("the module of `{name}` is no plugin; has its code {EXPORT}, and no `extern` function that the host lacks?")
+    })
+}
+
+/// A component out of a file that another tool made. Name and version are those that the plugin gives itself.
+pub(super) fn from_file(path: &Path) -> Result<Component> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let bytes = if Parser::is_core_wasm(&bytes) { from_module(&name, &bytes)? } else { bytes };
+    let description = describe(&bytes).with_context(|| format!("`{}` is no plugin", path.display()))?;
+    Component::new(&description.name, &description.version, bytes)
 }
 
 /// Names of the interfaces that a component imports and exports.
@@ -72,8 +112,9 @@ mod tests {
     #[test]
     fn a_module_without_an_export_is_refused_with_what_to_write() {
         let empty = b"\0asm\x01\0\0\0";
-        let error = format!("{:#}", from_module("mine", empty).unwrap_err());
-        assert!(error.starts_with("`mine` exports nothing, which is no plugin; has its code a `curricle_guest::export!`?"), "{error}");
+        let component = from_module("mine", empty).unwrap();
+        let error = format!("{:#}", Component::new("mine", "1.0.0", component).unwrap_err());
+        assert!(error.starts_with("`mine` exports nothing, which is no plugin; has its code a `curricle_guest::export!`, or"), "{error}");
     }
 
     #[test]

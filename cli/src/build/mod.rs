@@ -1,26 +1,38 @@
-//! `curricle build`: from the source of Rust plugins to components, with whatever compiler this machine has.
+//! `curricle build`: from a project in any language to a component, with whatever compiler this machine has.
 
 mod cargo;
+mod clang;
 mod component;
+mod go;
+mod javascript;
+mod python;
+mod section;
 mod toolchain;
+mod wit;
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use self::{cargo::Module, toolchain::Toolchain};
+use self::{component::Component, toolchain::Toolchain};
+use crate::project::{Language, Project};
 
-/// Build plugins from Rust source.
+/// Build plugins from their source.
 ///
-/// Each folder holds a `Cargo.toml`: of one plugin, or of a workspace whose plugins are then all built at once. A plugin is a package with
-/// the crate type `cdylib`; it becomes OUT/NAME.wasm, named as the package.
+/// A folder holds a `Cargo.toml`, of one Rust plugin or of a workspace whose plugins are then all built, or a `curricle.toml` that says in what
+/// language the plugin is written. It becomes OUT/NAME.wasm: a component that imports nothing but the contract, and bears its name, its
+/// version and the contract's. A `.wasm` file that another tool made, core module or component, becomes one too.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  curricle build                               # the project in this folder
+  curricle build my-policy --out plugins
+  curricle build core.wasm                     # a module with embedded component types")]
 pub(crate) struct Args {
-    /// Folders with a `Cargo.toml`.
-    #[arg(required = true, value_name = "DIR")]
+    /// Folders of projects, or `.wasm` files.
+    #[arg(value_name = "DIR", default_value = ".")]
     folders: Vec<PathBuf>,
     /// Where the components go; made if missing.
     #[arg(long, value_name = "DIR", default_value = ".")]
@@ -29,30 +41,62 @@ pub(crate) struct Args {
 
 /// Builds every plugin, and writes each whole or not at all.
 pub(crate) fn run(args: Args) -> Result<()> {
-    fs::create_dir_all(&args.out).with_context(|| format!("cannot create folder `{}`", args.out.display()))?;
     for folder in &args.folders {
-        let manifest = folder.join("Cargo.toml");
-        if !manifest.is_file() {
-            bail!("`{}` holds no `Cargo.toml`; name the folder of a plugin written in Rust", folder.display());
-        }
-        let toolchain = Toolchain::find(folder)?;
-        for module in cargo::build(folder, &toolchain)? {
-            write(&module, &args.out)?;
+        for built in build(folder, &args.out)? {
+            let changed = if built.changed { "" } else { ", unchanged" };
+            println!("{}: {}, {} KiB{changed}", built.path.display(), built.world, built.size.div_ceil(1024));
         }
     }
     Ok(())
 }
 
-fn write(module: &Module, out: &Path) -> Result<()> {
-    let bytes = fs::read(&module.path).with_context(|| format!("cannot read `{}`", module.path.display()))?;
-    let component = component::from_module(&module.name, &bytes)?;
-    let target = out.join(format!("{}.wasm", module.name));
-    // An unchanged file keeps its time stamp, for whoever decides by it.
-    let old = fs::read(&target).ok();
-    if old.as_deref() != Some(&component.bytes) {
-        curricle::atomic::write(&target, &component.bytes)?;
+/// A plugin that was built.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// Its file.
+    pub(crate) path: PathBuf,
+    /// What it implements, in words.
+    pub(crate) world: &'static str,
+    size: usize,
+    changed: bool,
+}
+
+/// Builds what a folder or a file holds into `out`.
+pub(crate) fn build(source: &Path, out: &Path) -> Result<Vec<Built>> {
+    let components = if source.extension().is_some_and(|e| e == "wasm") && source.is_file() {
+        vec![component::from_file(source)?]
+    } else {
+        project(source)?
+    };
+    fs::create_dir_all(out).with_context(|| format!("cannot create folder `{}`", out.display()))?;
+    components.into_iter().map(|component| write(component, out)).collect()
+}
+
+fn project(folder: &Path) -> Result<Vec<Component>> {
+    match Project::open(folder)? {
+        Project::Cargo(folder) => {
+            let toolchain = Toolchain::find(&folder)?;
+            cargo::build(&folder, &toolchain)?.iter().map(cargo::Module::component).collect()
+        }
+        Project::Manifest(manifest) => {
+            let bytes = match manifest.language {
+                Language::C | Language::Cpp => clang::build(&manifest)?,
+                Language::Go => go::build(&manifest)?,
+                Language::Python => python::build(&manifest)?,
+                Language::Javascript | Language::Typescript => javascript::build(&manifest)?,
+            };
+            Ok(vec![Component::new(&manifest.name, &manifest.version, bytes)?])
+        }
     }
-    let changed = if old.as_deref() == Some(&component.bytes) { ", unchanged" } else { "" };
-    println!("{}: {}, {} KiB{changed}", target.display(), component.world, component.bytes.len().div_ceil(1024));
-    Ok(())
+}
+
+fn write(component: Component, out: &Path) -> Result<Built> {
+    let path = out.join(format!("{}.wasm", component.name));
+    // An unchanged file keeps its time stamp, for whoever decides by it.
+    let changed = fs::read(&path).ok().as_deref() != Some(&component.bytes);
+    if changed {
+        component.check()?;
+        curricle::atomic::write(&path, &component.bytes)?;
+    }
+    Ok(Built { path, world: component.world, size: component.bytes.len(), changed })
 }

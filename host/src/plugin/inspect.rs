@@ -4,12 +4,14 @@ use std::path::Path;
 
 use super::{
     cache::Cache,
+    label::Label,
     limits::Limits,
     metric::MetricWorld,
     outline::Kind,
     pacing::PacingWorld,
     packer::PackerWorld,
     policy_imports::PolicyWorld,
+    schema,
     source::Source,
     world::{Description, Loaded, PluginFile, World},
 };
@@ -25,6 +27,10 @@ pub struct Inspection {
     pub imports: Vec<String>,
     /// Names of the interfaces that it exports.
     pub exports: Vec<String>,
+    /// Version of the contract that it is built for.
+    pub contract: String,
+    /// What `curricle build` wrote on it; none on a component that another tool made.
+    pub label: Option<Label>,
     /// Bytes of the file.
     pub size: u64,
     /// Digest of the file.
@@ -50,8 +56,11 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         Kind::Policy | Kind::StatefulPolicy => described::<PolicyWorld>(&file, &limits)?,
         Kind::Packer => described::<PackerWorld>(&file, &limits)?,
     };
+    schema::read(&file.source.name, &description.config_schema)?;
     let PluginFile { source, outline, .. } = file;
     Ok(Inspection {
+        contract: outline.contract().to_owned(),
+        label: outline.label,
         kind: outline.kind,
         imports: outline.imports,
         exports: outline.exports,

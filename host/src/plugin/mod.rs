@@ -11,6 +11,7 @@
 
 mod bindings;
 mod limits;
+mod label;
 mod engine;
 mod report;
 mod meter;
@@ -33,6 +34,7 @@ pub(crate) mod tests;
 pub use self::{
     call::Spent,
     inspect::{Inspection, inspect},
+    label::{CONTRACT, Label},
     limits::Limits,
     metric::{Metric, MetricPlugin, Needs, Samples},
     outline::Kind,

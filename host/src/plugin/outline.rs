@@ -2,12 +2,14 @@
 
 use wasmparser::{Encoding, Parser, Payload};
 
-use super::report;
+use super::{
+    label::{self, Label, check_contract},
+    report,
+};
 use crate::{FaultKind, Result};
 
-/// The package of the contract, and the versions of it that this host offers: all of one minor version.
+/// The package of the contract.
 const PACKAGE: &str = "curricle:plugin/";
-const MINOR: &str = "0.1.";
 /// Components within components. Those that tools make have 2 or 3; the compiler goes as deep as they nest.
 const MAX_NESTING: u32 = 64;
 
@@ -64,21 +66,30 @@ pub(crate) struct Outline {
     pub(crate) kind: Kind,
     pub(crate) imports: Vec<String>,
     pub(crate) exports: Vec<String>,
+    pub(crate) label: Option<Label>,
 }
 
 /// Reads the outside of a component and refuses what cannot be a plugin of this host.
 pub(crate) fn outline(plugin: &str, bytes: &[u8]) -> Result<Outline> {
     check_header(plugin, bytes)?;
-    let (imports, exports) = names(plugin, bytes)?;
-    Outline::new(plugin, imports, exports)
+    let (imports, exports, label) = outside(plugin, bytes)?;
+    Outline::new(plugin, imports, exports, label)
 }
 
 impl Outline {
-    /// Judges a component by the names on its outside.
-    pub(crate) fn new(plugin: &str, imports: Vec<String>, exports: Vec<String>) -> Result<Outline> {
+    /// Judges a component by its outside.
+    pub(crate) fn new(plugin: &str, imports: Vec<String>, exports: Vec<String>, label: Option<Label>) -> Result<Outline> {
+        if let Some(label) = &label {
+            check_contract(plugin, &label.contract)?;
+        }
         let kind = kind(plugin, &exports)?;
         check_imports(plugin, kind, &imports)?;
-        Ok(Outline { kind, imports, exports })
+        Ok(Outline { kind, imports, exports, label })
+    }
+
+    /// Version of the contract that it is built for, as its exports say it.
+    pub(crate) fn contract(&self) -> &str {
+        self.exports.iter().find_map(|export| split(export)).map_or("", |(_, version)| version)
     }
 }
 
@@ -101,13 +112,13 @@ fn check_header(plugin: &str, bytes: &[u8]) -> Result<()> {
     Err(report::load(plugin, FaultKind::Load, problem, remedy))
 }
 
-/// Names of the imports and exports of the outermost component.
-fn names(plugin: &str, bytes: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
+/// Imports and exports of the outermost component, and its label.
+fn outside(plugin: &str, bytes: &[u8]) -> Result<(Vec<String>, Vec<String>, Option<Label>)> {
     let damaged = |e: wasmparser::BinaryReaderError| {
         let problem = format!("it is damaged at byte {} of {}: {}", e.offset(), bytes.len(), report::sentence(e.message()));
         report::load(plugin, FaultKind::Load, problem, "copy or build it again")
     };
-    let (mut imports, mut exports) = (Vec::new(), Vec::new());
+    let (mut imports, mut exports, mut label) = (Vec::new(), Vec::new(), None);
     let mut depth = 0u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(damaged)? {
@@ -129,10 +140,13 @@ fn names(plugin: &str, bytes: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
                     exports.push(export.map_err(damaged)?.name.name.to_owned());
                 }
             }
+            Payload::CustomSection(section) if depth == 1 && section.name() == label::SECTION => {
+                label = Some(Label::read(plugin, section.data())?);
+            }
             _ => {}
         }
     }
-    Ok((imports, exports))
+    Ok((imports, exports, label))
 }
 
 fn kind(plugin: &str, exports: &[String]) -> Result<Kind> {
@@ -140,7 +154,7 @@ fn kind(plugin: &str, exports: &[String]) -> Result<Kind> {
     let mut ours = Vec::new();
     for export in exports {
         if let Some((interface, version)) = split(export) {
-            check_version(plugin, version)?;
+            check_contract(plugin, version)?;
             ours.push(interface);
         }
     }
@@ -168,7 +182,7 @@ fn kind(plugin: &str, exports: &[String]) -> Result<Kind> {
 fn check_imports(plugin: &str, kind: Kind, imports: &[String]) -> Result<()> {
     for import in imports {
         if let Some((_, version)) = split(import) {
-            check_version(plugin, version)?;
+            check_contract(plugin, version)?;
         }
     }
     let foreign: Vec<String> =
@@ -182,14 +196,6 @@ fn check_imports(plugin: &str, kind: Kind, imports: &[String]) -> Result<()> {
         "leave these imports out: only those of its world in `wit/` are there"
     };
     Err(report::load(plugin, FaultKind::Link, format!("it imports what {} is not given: {}", kind.a(), list(&foreign)), remedy))
-}
-
-fn check_version(plugin: &str, version: &str) -> Result<()> {
-    if version.starts_with(MINOR) && !version.contains('-') {
-        return Ok(());
-    }
-    let problem = format!("it is built for `curricle:plugin@{version}`, this host offers `{MINOR}x`");
-    Err(report::load(plugin, FaultKind::Link, problem, "build it against the `wit/` of this release, or take another release of Curricle"))
 }
 
 /// Interface and version, if the name is one of the contract's.

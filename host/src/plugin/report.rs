@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use wasmtime::Trap;
 
-use super::limits::{Limits, STACK, show_bytes, show_time};
+use super::{
+    label::{CONTRACT, is_newer},
+    limits::{Limits, STACK, show_bytes, show_time},
+};
 use crate::{
     Error, Fault, FaultKind,
     escape::{escape, message},
@@ -152,8 +155,13 @@ pub(crate) fn classify_compilation(error: &wasmtime::Error) -> (String, String) 
 }
 
 /// Why a component does not fit its world: problem and remedy.
-pub(crate) fn classify_linking(error: &wasmtime::Error) -> (String, String) {
+pub(crate) fn classify_linking(error: &wasmtime::Error, contract: &str) -> (String, String) {
     let mut chain: Vec<String> = error.chain().map(|cause| sentence(&cause.to_string())).collect();
     chain.dedup();
-    (format!("it does not fit its world: {}", chain.join(": ")), "build it against the `wit/` of this release".to_owned())
+    let problem = format!("it does not fit its world: {}", chain.join(": "));
+    if is_newer(contract) {
+        let remedy = format!("it is built for `curricle:plugin@{contract}`, this host offers {CONTRACT}: upgrade Curricle");
+        return (problem, remedy);
+    }
+    (problem, "build it against the `wit/` of this release".to_owned())
 }

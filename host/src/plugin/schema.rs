@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use jsonschema::{PatternOptions, ValidationError, error::ValidationErrorKind};
+use jsonschema::{PatternOptions, ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::Value;
 
 use super::report;
@@ -25,18 +25,7 @@ pub(crate) fn check(plugin: &str, schema: &str, config: &Value) -> Result<()> {
             "write keys and values",
         ));
     }
-    if schema.is_empty() {
-        return Ok(());
-    }
-    let bad = |problem: String| report::load(plugin, FaultKind::Contract, format!("its config-schema {problem}"), report::AUTHOR);
-    let schema: Value = serde_json::from_str(schema).map_err(|e| bad(format!("is no JSON: {}", report::sentence(&e.to_string()))))?;
-    weigh(&schema).map_err(bad)?;
-    // Patterns of a sort that takes linear time.
-    let patterns = PatternOptions::regex().size_limit(MAX_PATTERN).dfa_size_limit(MAX_PATTERN);
-    let validator = jsonschema::draft202012::options()
-        .with_pattern_options(patterns)
-        .build(&schema)
-        .map_err(|e| bad(format!("is no JSON Schema: {}", report::sentence(&e.to_string()))))?;
+    let Some((schema, validator)) = read(plugin, schema)? else { return Ok(()) };
     let mut errors = validator.iter_errors(config);
     let Some(first) = errors.next() else { return Ok(()) };
     let others = errors.count();
@@ -47,6 +36,23 @@ pub(crate) fn check(plugin: &str, schema: &str, config: &Value) -> Result<()> {
         n => format!(", and {n} more problems"),
     };
     Err(Error::config(place(plugin, &first), format!("{problem}{more}"), remedy))
+}
+
+/// The schema and what checks by it; none of an empty one, which accepts any object.
+pub(crate) fn read(plugin: &str, schema: &str) -> Result<Option<(Value, Validator)>> {
+    if schema.is_empty() {
+        return Ok(None);
+    }
+    let bad = |problem: String| report::load(plugin, FaultKind::Contract, format!("its config-schema {problem}"), report::AUTHOR);
+    let schema: Value = serde_json::from_str(schema).map_err(|e| bad(format!("is no JSON: {}", report::sentence(&e.to_string()))))?;
+    weigh(&schema).map_err(bad)?;
+    // Patterns of a sort that takes linear time.
+    let patterns = PatternOptions::regex().size_limit(MAX_PATTERN).dfa_size_limit(MAX_PATTERN);
+    let validator = jsonschema::draft202012::options()
+        .with_pattern_options(patterns)
+        .build(&schema)
+        .map_err(|e| bad(format!("is no JSON Schema: {}", report::sentence(&e.to_string()))))?;
+    Ok(Some((schema, validator)))
 }
 
 /// The plugin and the path of the key: "plugin `p`, key `sources[2].weight`".
@@ -96,7 +102,7 @@ fn explain(error: &ValidationError<'_>, schema: &Value) -> (String, String) {
         ValidationErrorKind::ExclusiveMaximum { limit } => (format!("found {found}"), format!("it must be less than {limit}")),
         ValidationErrorKind::MinItems { limit } => (format!("found {found}"), format!("it must have at least {limit} items")),
         ValidationErrorKind::MinProperties { limit } => (format!("found {found}"), format!("it must have at least {limit} keys")),
-        _ => (report::sentence(&error.to_string()), "see the plugin's schema with `curricle info`".to_owned()),
+        _ => (report::sentence(&error.to_string()), "see the plugin's schema with `curricle inspect`".to_owned()),
     }
 }
 

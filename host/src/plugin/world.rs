@@ -88,7 +88,7 @@ impl PluginFile {
     pub(crate) fn new(source: Source, limits: &Limits, cache: Cache) -> Result<PluginFile> {
         let known = cache.known(&source.sha256, limits, SystemTime::now());
         let outline = match &known {
-            Some(known) => Outline::new(&source.name, known.imports.clone(), known.exports.clone())?,
+            Some(known) => Outline::new(&source.name, known.imports.clone(), known.exports.clone(), known.label.clone())?,
             None => outline(&source.name, &source.bytes()?)?,
         };
         Ok(PluginFile { source, outline, known, cache })
@@ -101,6 +101,8 @@ pub(crate) struct Loaded<W: World> {
     sha256: [u8; 32],
     kind: Kind,
     limits: Arc<Limits>,
+    /// Version of the contract that it is built for.
+    contract: String,
     engine: Engine,
     pre: InstancePre<Guest<W>>,
     description: Description,
@@ -142,7 +144,7 @@ impl<W: World> Loaded<W> {
         let engine = engine(profile, &source.name)?;
         let component = cache.component(&engine, source, limits)?;
         let unfit = |e: wasmtime::Error| {
-            let (problem, remedy) = report::classify_linking(&e);
+            let (problem, remedy) = report::classify_linking(&e, outline.contract());
             report::load(&source.name, FaultKind::Link, problem, remedy)
         };
         let mut linker = Linker::new(&engine.wasm);
@@ -152,11 +154,15 @@ impl<W: World> Loaded<W> {
             plugin: source.name.clone(),
             sha256: source.sha256,
             kind: outline.kind,
+            contract: outline.contract().to_owned(),
             limits: Arc::new(limits.clone()),
             engine,
             pre,
             description: Description { name: String::new(), version: String::new(), summary: String::new(), config_schema: String::new() },
             config: String::new(),
+        };
+        let problem_of = |said: &types::Description| {
+            problem_of(said).or_else(|| outline.label.as_ref().and_then(|label| label.problem(&said.name, &said.version)))
         };
         let described = known.as_ref().map(|known| known.clone().description()).filter(|said| problem_of(said).is_none());
         loaded.description = match described {
@@ -167,7 +173,7 @@ impl<W: World> Loaded<W> {
                 if let Some(problem) = problem_of(&said) {
                     return Err(session.contract(problem, report::AUTHOR));
                 }
-                cache.keep_known(&source.sha256, limits, &Known::new(&outline.imports, &outline.exports, &said));
+                cache.keep_known(&source.sha256, limits, &Known::new(outline, &said));
                 said.into()
             }
         };
@@ -185,7 +191,7 @@ impl<W: World> Loaded<W> {
         let exports = session.call("instantiate", None, 0, |store| match W::exports(store, &instance) {
             Ok(exports) => Ok(Some(exports)),
             Err(error) => {
-                unfit = Some(report::classify_linking(&error));
+                unfit = Some(report::classify_linking(&error, &self.contract));
                 Ok(None)
             }
         })?;

@@ -8,8 +8,11 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::{Cache, entry};
 use crate::{
     hex,
-    plugin::{bindings::types, limits::Limits},
+    plugin::{bindings::types, label::Label, limits::Limits, outline::Outline},
 };
+
+/// Counts the forms that these files have had, so that one of another form is not taken for this.
+const FORM: u32 = 2;
 
 /// The words of a component and of its `describe`, which the contract has the same for every configuration and dataset. They are judged anew
 /// each time, by the rules of this release.
@@ -17,6 +20,7 @@ use crate::{
 pub(crate) struct Known {
     pub(crate) imports: Vec<String>,
     pub(crate) exports: Vec<String>,
+    pub(crate) label: Option<Label>,
     name: String,
     version: String,
     summary: String,
@@ -24,10 +28,11 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    pub(crate) fn new(imports: &[String], exports: &[String], said: &types::Description) -> Known {
+    pub(crate) fn new(outline: &Outline, said: &types::Description) -> Known {
         Known {
-            imports: imports.to_vec(),
-            exports: exports.to_vec(),
+            imports: outline.imports.clone(),
+            exports: outline.exports.clone(),
+            label: outline.label.clone(),
             name: said.name.clone(),
             version: said.version.clone(),
             summary: said.summary.clone(),
@@ -59,6 +64,6 @@ impl Cache {
 
 /// Named by the limits too, so that a plugin which cannot be described within them fails each time alike.
 fn file_name(sha256: &[u8; 32], limits: &Limits) -> String {
-    let circumstances = format!("{} {limits:?}", env!("CARGO_PKG_VERSION"));
+    let circumstances = format!("{} {FORM} {limits:?}", env!("CARGO_PKG_VERSION"));
     format!("{}-{:016x}.described", hex(sha256), xxh3_64(circumstances.as_bytes()))
 }

@@ -64,8 +64,8 @@ fn another_version_is_refused_by_name() {
     let later = wat::parse_str(r#"(component (instance $i) (export "curricle:plugin/pacing@0.2.0" (instance $i)))"#).unwrap();
     assert_eq!(
         refused(&later).1,
-        "plugin `p`, load: it is built for `curricle:plugin@0.2.0`, this host offers `0.1.x`; build it against the `wit/` of this release, or \
-         take another release of Curricle"
+        "plugin `p`, load: it is built for `curricle:plugin@0.2.0`, this host offers `0.1.x`; upgrade Curricle to a release that offers it, \
+         or build the plugin against the `wit/` of this release"
     );
 }
 
