@@ -1,6 +1,7 @@
 //! The `curricle` command.
 
 mod analyze;
+mod bench;
 mod build;
 mod columns;
 mod convert;
@@ -49,6 +50,7 @@ enum Verb {
     Simulate(simulate::Args),
     Sample(sample::Args),
     Build(build::Args),
+    Bench(bench::Args),
     ConvertDeepspeed(convert::Args),
     Demo(demo::Args),
 }
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
         Verb::Build(args) => build::run(args),
+        Verb::Bench(args) => bench::run(args),
         Verb::ConvertDeepspeed(args) => convert::run(args),
         Verb::Demo(args) => demo::run(args),
     };

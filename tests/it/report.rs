@@ -62,7 +62,8 @@ fn a_page_in_a_browser_fetches_nothing_and_answers_to_mouse_and_keyboard() {
     browser.place("#unseen .plot");
     let area = "document.querySelector('#unseen .plot .nsewdrag').getBoundingClientRect()";
     let area = browser.eval(&format!("(() => {{ const r = {area}; return [r.x, r.y, r.width, r.height]; }})()"));
-    let at = |x: f64| (area[0].as_f64().unwrap() + x * area[2].as_f64().unwrap(), area[1].as_f64().unwrap() + 0.5 * area[3].as_f64().unwrap());
+    let at =
+        |x: f64| (area[0].as_f64().unwrap() + x * area[2].as_f64().unwrap(), area[1].as_f64().unwrap() + 0.5 * area[3].as_f64().unwrap());
     browser.drag(at(0.25), at(0.75));
     let range = |figure: &str| format!("document.querySelector('#{figure} .plot').layout.xaxis.range.map(Math.round)");
     browser.until(&format!("Math.abs({}[0] - 22) < 4 && Math.abs({}[1] - 67) < 4", range("unseen"), range("unseen")));
@@ -107,7 +108,8 @@ fn a_page_in_a_browser_fetches_nothing_and_answers_to_mouse_and_keyboard() {
     browser.until("document.documentElement.scrollWidth <= 390");
 
     assert_eq!(browser.complaints, [""; 0]);
-    let fetched: Vec<_> = browser.requests.iter().filter(|address| !address.starts_with("data:") && !address.starts_with("blob:")).collect();
+    let fetched: Vec<_> =
+        browser.requests.iter().filter(|address| !address.starts_with("data:") && !address.starts_with("blob:")).collect();
     assert_eq!(fetched.len(), 1, "{fetched:?}");
 }
 

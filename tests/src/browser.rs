@@ -58,7 +58,9 @@ impl Browser {
         let mut command = Command::new("chromium");
         command.args(quiet).arg(format!("--user-data-dir={}", profile.path().display())).arg(format!("--window-size={width},{height}"));
         let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let process = started.unwrap_or_else(|e| panic!("`chromium` cannot be started ({e}); `cargo xtask test` installs it, or `apt-get install chromium`"));
+        let process = started.unwrap_or_else(|e| {
+            panic!("`chromium` cannot be started ({e}); `cargo xtask test` installs it, or `apt-get install chromium`")
+        });
         // Port and path, once it listens.
         let told = profile.path().join("DevToolsActivePort");
         let lines = wait("the browser to listen", || {
@@ -83,7 +85,10 @@ impl Browser {
 
     /// Makes the page another size.
     pub fn resize(&mut self, width: u32, height: u32) {
-        self.ask("Emulation.setDeviceMetricsOverride", json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false }));
+        self.ask(
+            "Emulation.setDeviceMetricsOverride",
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false }),
+        );
     }
 
     /// Says that the person likes it dark, or light.
@@ -131,10 +136,19 @@ impl Browser {
     /// Presses at one place and lets go at another.
     pub fn drag(&mut self, from: (f64, f64), to: (f64, f64)) {
         let between = ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0);
-        let steps = [("mouseMoved", from, 0), ("mousePressed", from, 1), ("mouseMoved", between, 1), ("mouseMoved", to, 1), ("mouseReleased", to, 0)];
+        let steps = [
+            ("mouseMoved", from, 0),
+            ("mousePressed", from, 1),
+            ("mouseMoved", between, 1),
+            ("mouseMoved", to, 1),
+            ("mouseReleased", to, 0),
+        ];
         for (kind, (x, y), buttons) in steps {
             let button = if kind == "mouseMoved" && buttons == 0 { "none" } else { "left" };
-            self.ask("Input.dispatchMouseEvent", json!({ "type": kind, "x": x, "y": y, "button": button, "buttons": buttons, "clickCount": 1 }));
+            self.ask(
+                "Input.dispatchMouseEvent",
+                json!({ "type": kind, "x": x, "y": y, "button": button, "buttons": buttons, "clickCount": 1 }),
+            );
         }
     }
 
@@ -142,7 +156,10 @@ impl Browser {
     pub fn key(&mut self, key: &str, code: u32, text: &str) {
         for kind in ["keyDown", "keyUp"] {
             let text = if kind == "keyDown" { text } else { "" };
-            self.ask("Input.dispatchKeyEvent", json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text }));
+            self.ask(
+                "Input.dispatchKeyEvent",
+                json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text }),
+            );
         }
     }
 
@@ -185,7 +202,9 @@ impl Browser {
         let told = &said["params"];
         match said["method"].as_str().unwrap_or_default() {
             "Runtime.exceptionThrown" => self.complaints.push(told["exceptionDetails"].to_string()),
-            "Runtime.consoleAPICalled" if told["type"] == "error" || told["type"] == "warning" => self.complaints.push(told["args"].to_string()),
+            "Runtime.consoleAPICalled" if told["type"] == "error" || told["type"] == "warning" => {
+                self.complaints.push(told["args"].to_string())
+            }
             "Log.entryAdded" if told["entry"]["level"] == "error" || told["entry"]["level"] == "warning" => {
                 self.complaints.push(told["entry"]["text"].to_string());
             }

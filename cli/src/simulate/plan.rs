@@ -57,11 +57,7 @@ pub(super) fn plan(
 }
 
 /// Plans step after step, and gives the seconds that it took. `take` gives back a plan whose memory may be used again, if it has one.
-fn go(
-    planner: &mut Planner,
-    steps: u64,
-    mut take: impl FnMut(&Planner, Planned, Duration) -> Result<Option<Plan>>,
-) -> Result<f64> {
+fn go(planner: &mut Planner, steps: u64, mut take: impl FnMut(&Planner, Planned, Duration) -> Result<Option<Plan>>) -> Result<f64> {
     let bar = terminal::progress(steps, "steps", "planning");
     let started = Instant::now();
     let mut spare = None;

@@ -62,7 +62,11 @@ pub(crate) fn honest() -> Result<Vec<Row>> {
         ensure!(status.success(), "the simulation of {policy} failed");
         rows.push(Row {
             work: format!("report of a simulation, {words}, N = {n}, {steps} steps of 1 024 samples"),
-            measured: format!("{seconds:.1} s, {} MB besides mapped files, page of {:.1} MB", most * 1024 / 1_000_000, fs::metadata(&page)?.len() as f64 / 1e6),
+            measured: format!(
+                "{seconds:.1} s, {} MB besides mapped files, page of {:.1} MB",
+                most * 1024 / 1_000_000,
+                fs::metadata(&page)?.len() as f64 / 1e6
+            ),
             target: "≤ 60 s",
             met: seconds < 60.0,
         });

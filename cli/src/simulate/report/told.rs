@@ -56,12 +56,9 @@ impl Merge for Bin {
         add(&mut self.draws, &later.draws);
         self.annotations.resize(self.annotations.len().max(later.annotations.len()), Band::default());
         self.annotations.iter_mut().zip(later.annotations).for_each(|(band, later)| band.merge(later));
-        for (band, later) in [
-            (&mut self.tokens, later.tokens),
-            (&mut self.fuel, later.fuel),
-            (&mut self.time, later.time),
-            (&mut self.whole, later.whole),
-        ] {
+        for (band, later) in
+            [(&mut self.tokens, later.tokens), (&mut self.fuel, later.fuel), (&mut self.time, later.time), (&mut self.whole, later.whole)]
+        {
             band.merge(later);
         }
     }
@@ -90,7 +87,8 @@ impl Told {
         for draw in planned.plan.draws() {
             let Some(stream) = planner.streams().get(draw.stream) else { continue };
             let number = draw.stream as usize;
-            let known = self.places.get(number).filter(|&&place| self.streams.get(place).is_some_and(|s| Arc::ptr_eq(&s.name, stream.name())));
+            let known =
+                self.places.get(number).filter(|&&place| self.streams.get(place).is_some_and(|s| Arc::ptr_eq(&s.name, stream.name())));
             let place = match known {
                 Some(&place) => place,
                 None => {
