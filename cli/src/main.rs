@@ -14,6 +14,7 @@ mod join;
 mod merge;
 mod metric_options;
 mod project;
+mod registry;
 mod run_options;
 mod sample;
 mod simulate;
@@ -51,6 +52,9 @@ enum Verb {
     Sample(sample::Args),
     Build(build::Args),
     Bench(bench::Args),
+    Lock(registry::LockArgs),
+    Pull(registry::PullArgs),
+    Push(registry::PushArgs),
     ConvertDeepspeed(convert::Args),
     Demo(demo::Args),
 }
@@ -74,6 +78,9 @@ fn main() -> ExitCode {
         Verb::Sample(args) => sample::run(args),
         Verb::Build(args) => build::run(args),
         Verb::Bench(args) => bench::run(args),
+        Verb::Lock(args) => registry::lock(args),
+        Verb::Pull(args) => registry::pull(args),
+        Verb::Push(args) => registry::push(args),
         Verb::ConvertDeepspeed(args) => convert::run(args),
         Verb::Demo(args) => demo::run(args),
     };

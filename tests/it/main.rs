@@ -42,3 +42,6 @@ mod formats;
 mod deepspeed;
 /// A policy in Python.
 mod python;
+/// Plugins in OCI registries: pushed, pulled, pinned.
+#[cfg(unix)]
+mod registry;

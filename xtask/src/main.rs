@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 const USAGE: &str = "\
 usage: cargo xtask TASK
 
-  setup                    see to a compiler for WebAssembly, installing one if need be
+  setup                    see to the compilers of every language, installing what is missing
   plugins                  build plugins/* into target/plugins
   demo                     build everything and run `curricle demo`
   test [--soak] [FILTER]   build the plugins, then run every test, or those whose name contains FILTER

@@ -1,6 +1,7 @@
 //! The tasks: each a few runs of cargo.
 
 use std::{
+    ffi::OsString,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -37,14 +38,15 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     cargo
 }
 
-/// Tests and demo take the plugins and the command of this checkout, and leave the user's cache alone.
-pub(crate) fn places() -> [(&'static str, PathBuf); 4] {
+/// Tests and demo take the plugins, the command and the compilers of this checkout, and leave the user's cache alone.
+pub(crate) fn places() -> [(&'static str, OsString); 5] {
     let target = target();
     [
-        ("CURRICLE_PLUGINS", target.join("plugins")),
-        ("CURRICLE_HOSTILE", target.join("hostile")),
-        ("CURRICLE_CACHE", target.join("cache")),
-        ("CURRICLE_BIN", target.join("debug").join("curricle")),
+        ("CURRICLE_PLUGINS", target.join("plugins").into()),
+        ("CURRICLE_HOSTILE", target.join("hostile").into()),
+        ("CURRICLE_CACHE", target.join("cache").into()),
+        ("CURRICLE_BIN", target.join("debug").join("curricle").into()),
+        ("CURRICLE_TOOLS", setup::tools()),
     ]
 }
 

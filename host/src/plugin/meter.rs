@@ -30,7 +30,7 @@ impl Meter {
         Meter { limit: limits.memory, used: 0, parts: limits.parts as usize, refused: None }
     }
 
-    /// Bytes that it holds, of what it ever grew to.
+    /// Bytes that it holds.
     pub(crate) fn used(&self) -> u64 {
         self.used
     }

@@ -18,6 +18,7 @@ mod meter;
 mod log;
 mod call;
 mod source;
+mod fetched;
 mod outline;
 mod cache;
 mod schema;
@@ -33,6 +34,7 @@ pub(crate) mod tests;
 
 pub use self::{
     call::Spent,
+    fetched::{OCI, keep},
     inspect::{Inspection, inspect},
     label::{CONTRACT, Label},
     limits::Limits,
@@ -42,6 +44,6 @@ pub use self::{
     packer::{Packer, PackerPlugin},
     policy::{Context, Filled, Policy, PolicyPlugin, Step},
     policy_imports::Pacings,
-    source::{check_sha256, find},
+    source::{check_sha256, find, find_pinned},
     world::Description,
 };

@@ -261,4 +261,9 @@ impl Policy {
     pub fn spent(&self) -> Spent {
         self.session.spent()
     }
+
+    /// Bytes of memories and tables that it holds, as they count against [`Limits::memory`].
+    pub fn memory_used(&self) -> u64 {
+        self.session.memory_used()
+    }
 }

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     cache::Cache,
+    fetched::{self, OCI},
     limits::{Limits, show_bytes},
     report,
 };
@@ -136,6 +137,18 @@ pub fn check_sha256(name: &str, path: &Path, wanted: &str, limits: &Limits) -> R
 /// # Errors
 /// [`Error::Config`] listing where it looked, or naming the path at which there is no file.
 pub fn find(name_or_path: &str) -> Result<PathBuf> {
+    find_pinned(name_or_path, None)
+}
+
+/// As [`find`], and what begins with [`OCI`] is a reference to a registry: its file is the one with the digest `sha256`, in hexadecimal, that
+/// was [kept](super::keep) on this machine. Of any other, `sha256` says nothing here: who loads the file compares it.
+///
+/// # Errors
+/// As [`find`]; of a reference, [`Error::Config`] that says how to fetch what it names.
+pub fn find_pinned(name_or_path: &str, sha256: Option<&str>) -> Result<PathBuf> {
+    if name_or_path.starts_with(OCI) {
+        return fetched::find(name_or_path, sha256);
+    }
     find_in(name_or_path, &folders())
 }
 

@@ -8,7 +8,7 @@ use crate::{Error, Result, plugin::Limits};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PluginConfig {
-    /// Name of a built-in plugin, or path of a `.wasm` file.
+    /// Name of a built-in plugin, path of a `.wasm` file, or OCI reference (`oci://REGISTRY/REPOSITORY:TAG`), which needs a `sha256`.
     pub plugin: String,
     /// SHA-256 that the file must have, in hex; any if left out.
     #[serde(default)]

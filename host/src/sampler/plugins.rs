@@ -15,9 +15,9 @@ pub(super) fn load<P>(
 ) -> Result<P> {
     on_fault::check(config, plugin, place)?;
     let name = &plugin.plugin;
-    let is_path = name.contains(['/', '\\']) || name.ends_with(".wasm");
+    let is_path = !name.starts_with(plugin::OCI) && (name.contains(['/', '\\']) || name.ends_with(".wasm"));
     let wanted = if is_path { config.resolve(Path::new(name)).to_string_lossy().into_owned() } else { name.clone() };
-    let path = find(config, &wanted, &format!("{place}.plugin"))?;
+    let path = find(config, &wanted, plugin.sha256.as_deref(), &format!("{place}.plugin"))?;
     if let Some(wanted) = &plugin.sha256 {
         plugin::check_sha256(name, &path, wanted, &plugin.limits)?;
     }
@@ -36,13 +36,13 @@ pub(super) fn load<P>(
 /// Loads the policy that decides in place of one that failed. It is found when the run is opened, not in the night in which it is needed.
 pub(super) fn fall_back(config: &RunConfig) -> Result<plugin::PolicyPlugin> {
     const NAME: &str = "uniform";
-    let path = find(config, NAME, "policy.on-fault")?;
+    let path = find(config, NAME, None, "policy.on-fault")?;
     plugin::PolicyPlugin::load(NAME, &path, &serde_json::Value::Null, &plugin::Limits::default())
 }
 
 /// The file of a plugin, for the key at `place`.
-fn find(config: &RunConfig, wanted: &str, place: &str) -> Result<std::path::PathBuf> {
-    plugin::find(wanted).map_err(|error| match error {
+fn find(config: &RunConfig, wanted: &str, sha256: Option<&str>, place: &str) -> Result<std::path::PathBuf> {
+    plugin::find_pinned(wanted, sha256).map_err(|error| match error {
         Error::Config { problem, remedy, place: what } => Error::config(config.place(place), format!("{what}: {problem}"), remedy),
         other => other,
     })

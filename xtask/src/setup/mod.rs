@@ -1,0 +1,48 @@
+//! What plugins of every language and the tests need. What is there is left alone, so this is quick when nothing is missing.
+
+mod apt;
+mod browser;
+mod clang;
+mod python;
+mod registry;
+mod rust;
+
+use std::{
+    ffi::OsString,
+    process::{Command, Stdio},
+};
+
+use anyhow::Result;
+
+use crate::tasks;
+
+/// Sees to it that plugins can be built.
+pub(crate) fn run() -> Result<()> {
+    rust::run()?;
+    clang::run()?;
+    python::run()?;
+    registry::run()
+}
+
+/// Sees to a browser, which only tests need.
+pub(crate) fn browser() -> Result<()> {
+    browser::run()
+}
+
+/// Folders in which `curricle build` looks for compilers before it looks elsewhere, as a list of paths.
+pub(crate) fn tools() -> OsString {
+    let tools = tasks::target().join("tools");
+    let folders = [tools.join("python").join("bin"), tools.join("node").join("node_modules").join(".bin")];
+    // Folders whose name holds the separator cannot be in a list at all.
+    std::env::join_paths(folders).unwrap_or_default()
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+/// What a program prints, without the end of the line, if it succeeds.
+fn print(command: &mut Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+}
