@@ -97,7 +97,7 @@ pub(super) fn write(folder: &Path, columns: &BTreeMap<String, Column>) -> Result
         let path = place.join(format!("{name}.arrow"));
         match column {
             Column::Categories(names) => {
-                let codes = column.values(SAMPLES).map(|code| code as u32).collect();
+                let codes: Vec<u32> = column.values(SAMPLES).map(|code| code as u32).collect();
                 write_categories(path, names, codes, provenance())?;
             }
             Column::Numbers | Column::Lengths => {

@@ -62,6 +62,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Kind::Metric => measure::metric(&path, &config, args.steps.min(200))?,
         Kind::Pacing => measure::pacing(&path, &config, args.steps)?,
         Kind::Packer => measure::packer(&path, &config, args.steps)?,
+        other => bail!("a plugin of kind {other:?} cannot be measured; use a newer curricle"),
     };
     let native = if args.no_native { None } else { native(&args, &seen, &config) };
     if args.json {

@@ -30,6 +30,7 @@ pub(super) fn measure(folder: &Path, kind: Kind, config: &Value, times: u64) -> 
         Kind::Metric => include_str!("native/metric.rs"),
         Kind::Pacing => include_str!("native/pacing.rs"),
         Kind::Packer => include_str!("native/packer.rs"),
+        other => bail!("no program runs {other:?} natively"),
     };
     put(&place.join("src/main.rs"), program)?;
     put(&place.join("Cargo.toml"), &package.manifest(&folder))?;
@@ -82,6 +83,7 @@ fn question(kind: Kind, config: &Value, times: u64, place: &Path) -> Result<Valu
             asked["lengths"] = json!(data::packed_lengths(samples, capacity));
             asked["capacity"] = capacity.into();
         }
+        other => bail!("no program runs {other:?} natively"),
     }
     Ok(asked)
 }

@@ -128,8 +128,11 @@ impl Spread {
     pub(super) fn add(&mut self, value: u64) {
         if self.n.is_multiple_of(self.every) {
             if self.kept.len() == Spread::KEPT {
-                let mut even = true;
-                self.kept.retain(|_| std::mem::replace(&mut even, !even));
+                let mut odd = true;
+                self.kept.retain(|_| {
+                    odd = !odd;
+                    !odd
+                });
                 self.every *= 2;
             }
             if self.n.is_multiple_of(self.every) {

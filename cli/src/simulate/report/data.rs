@@ -46,6 +46,7 @@ pub(super) fn fixed(recording: &Recording) -> Value {
         .collect();
     let percentile = |percent| given.bins.iter().map(|bin| bin.lengths.percentile(percent)).collect::<Vec<_>>();
     let all = given.all_lengths();
+    let of_all = [0, 10, 50, 90, 100].map(|percent| all.percentile(percent));
     let (width, times) = given.times_seen(TIMES);
     let (tokens, places) = given.bins.iter().fold((0, 0), |(tokens, places), bin| (tokens + bin.room.0, places + bin.room.1));
     json!({
@@ -61,7 +62,7 @@ pub(super) fn fixed(recording: &Recording) -> Value {
             "p10": percentile(10), "p50": percentile(50), "p90": percentile(90),
             "mean": given.bins.iter().map(|bin| bin.lengths.mean().map(short)).collect::<Vec<_>>(),
             "histogram": all.histogram().collect::<Vec<_>>(),
-            "percentiles": [0, 10, 50, 90, 100].map(|percent| all.percentile(percent)),
+            "percentiles": of_all,
             "overall_mean": all.mean().map(short),
         },
         "padding": {
