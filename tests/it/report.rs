@@ -165,7 +165,7 @@ fn what_the_page_tells_is_what_was_given_out() {
     }
     let code = &told["columns"][0]["categories"].as_array().unwrap().iter().find(|c| c["name"] == "code").unwrap()["share"];
     near(code.as_f64().unwrap(), 2.0 / 3.0);
-    assert_eq!(told["samples"], json!([24; 25]));
+    assert_eq!(told["samples"], json!(vec![24; 25]));
 }
 
 #[test]

@@ -105,7 +105,7 @@ const FIGURES = [
     id: "time", title: "Time of a step", steps: true, measured: true, there: () => measured != null,
     how: (run, r) => `Planning took ${number(measured[r].seconds)} s in all. The policy is the call into the sandbox; the whole adds the host's drawing and counting.`,
     traces: (run, r) => [...banded(run, measured[r].whole.band, "whole", 4, 0.001), ...banded(run, measured[r].policy.band, "policy", 5, 0.001)],
-    y: { type: "log", title: { text: "µs" } },
+    y: { type: "log", dtick: "D2", tickformat: ",.3~r", title: { text: "µs" } },
     table: (run, r) => [["percentile", "policy", "whole"], ...percentiles(measured[r].policy.percentiles, micro).map(([name, value], i) =>
       [name, value, micro(measured[r].whole.percentiles?.[i])])],
   },
@@ -148,13 +148,16 @@ const allSteps = () => [Math.min(...runs.map(run => run.first)), Math.max(...run
 const layout = plot => {
   const { figure } = plot;
   const axis = { gridcolor: css("--line"), linecolor: css("--line"), zerolinecolor: css("--line"), automargin: true };
-  const x = figure.steps ? { ...axis, range: steps ?? allSteps(), title: { text: "step" } } : { ...axis, ...figure.x };
+  const x = figure.steps ? { ...axis, range: steps ?? allSteps() } : { ...axis, ...figure.x };
   const y = { ...axis, ...figure.y, ...(figure.log && byId("log").checked ? { type: "log" } : {}) };
   const shared = plot.yRange ?? sharedRange(figure, y);
   if (shared) y.range = shared;
-  return { paper_bgcolor: css("--paper"), plot_bgcolor: css("--paper"), font: { color: css("--ink"), size: 12 }, margin: { l: 55, r: 10, t: 10, b: 40 },
+  // Inside, where no legend comes.
+  const unit = { text: "step", xref: "paper", yref: "paper", x: 1, y: 0, xanchor: "right", yanchor: "bottom", showarrow: false, bgcolor: css("--paper") };
+  return { paper_bgcolor: css("--paper"), plot_bgcolor: css("--paper"), font: { color: css("--ink"), size: 12 }, margin: { l: 55, r: 10, t: 28, b: 40 },
     hovermode: figure.steps ? "x unified" : "closest", hoverlabel: { bgcolor: css("--panel"), font: { color: css("--ink") } },
-    showlegend: plot.traces.filter(t => t.showlegend !== false).length > 1, legend: { orientation: "h", y: -0.22, traceorder: "normal" }, xaxis: x, yaxis: y };
+    showlegend: plot.traces.filter(t => t.showlegend !== false).length > 1, legend: { orientation: "h", y: -0.12, traceorder: "normal" }, annotations: figure.steps ? [unit] : [],
+    xaxis: x, yaxis: y };
 };
 // Two runs have one scale.
 const sharedRange = (figure, y) => {
