@@ -7,12 +7,14 @@ mod columns;
 mod convert;
 mod dataset_options;
 mod demo;
+mod doctor;
 mod import;
 mod info;
 mod inspect;
 mod join;
 mod merge;
 mod metric_options;
+mod new;
 mod project;
 mod registry;
 mod run_options;
@@ -50,8 +52,10 @@ enum Verb {
     Merge(merge::Args),
     Simulate(simulate::Args),
     Sample(sample::Args),
+    New(new::Args),
     Build(build::Args),
     Bench(bench::Args),
+    Doctor(doctor::Args),
     Lock(registry::LockArgs),
     Pull(registry::PullArgs),
     Push(registry::PushArgs),
@@ -76,8 +80,10 @@ fn main() -> ExitCode {
         Verb::Merge(args) => merge::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
+        Verb::New(args) => new::run(args),
         Verb::Build(args) => build::run(args),
         Verb::Bench(args) => bench::run(args),
+        Verb::Doctor(args) => doctor::run(&args),
         Verb::Lock(args) => registry::lock(args),
         Verb::Pull(args) => registry::pull(args),
         Verb::Push(args) => registry::push(args),

@@ -5,7 +5,7 @@
  * `curricle.toml`. What the functions mean is written in full in the contract, the files of `wit/`.
  *
  * Strings are UTF-8 and end with a zero. What you are given is valid until you return; what you hand over is copied. There is no clock, no
- * file and no randomness. `printf` writes to nobody: use `curricle_log`. An `assert` that fails says so in the log, and ends the plugin.
+ * file and no randomness. What you print goes to the log, as from `curricle_log`; an `assert` that fails says so there and ends the plugin.
  */
 #ifndef CURRICLE_H
 #define CURRICLE_H

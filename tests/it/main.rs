@@ -40,8 +40,18 @@ mod licences;
 /// Files of others: what they write is read here, what is written here is read by them.
 mod formats;
 mod deepspeed;
+/// The same plugins in every language that has a template.
+mod languages;
 /// A policy in Python.
 mod python;
+/// What `curricle new` writes.
+mod new;
+/// The guide, block by block.
+mod guide;
+/// What is told of a plugin, and of what is none.
+mod inspect;
+/// Plugins of every version of the contract run.
+mod contract;
 /// Plugins in OCI registries: pushed, pulled, pinned.
 #[cfg(unix)]
 mod registry;

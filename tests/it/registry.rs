@@ -160,6 +160,7 @@ fn what_is_pushed_has_the_form_that_other_tools_for_components_read() {
     let read = |sha256: &str| serde_json::from_slice::<Value>(&fs::read(registry.blob(sha256)).unwrap()).unwrap();
     let manifest = read(digest);
     let pin = sha256(&plugin("seqlen"));
+    assert_eq!(manifest["mediaType"], "application/vnd.oci.image.manifest.v1+json");
     assert_eq!(manifest["config"]["mediaType"], "application/vnd.wasm.config.v0+json");
     assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
     assert_eq!(manifest["layers"][0]["mediaType"], "application/wasm");

@@ -1,6 +1,7 @@
 //! `cargo xtask …`: set-up, demo, tests. A plugin author needs none of it.
 
 mod checks;
+mod examples;
 mod setup;
 mod tasks;
 
@@ -12,7 +13,7 @@ const USAGE: &str = "\
 usage: cargo xtask TASK
 
   setup                    see to the compilers of every language, installing what is missing
-  plugins                  build plugins/* into target/plugins
+  plugins                  build plugins/*, those of every language too, into target/plugins
   demo                     build everything and run `curricle demo`
   test [--soak] [FILTER]   build the plugins, then run every test, or those whose name contains FILTER
   bench [FILTER]           measure the first table of docs/benchmarks.md on this machine

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::setup;
+use crate::{examples, setup};
 
 /// The repository.
 pub(crate) fn root() -> PathBuf {
@@ -55,17 +55,19 @@ pub(crate) fn plugins() -> Result<()> {
     setup::run()?;
     // Always the same selection: another one would have other features of dependencies, and build them again.
     run("building the workspace", "", &mut cargo(&["build", "--workspace", "--all-targets"]))?;
-    run("building the plugins", "", curricle().args(["build", "plugins", "--out", "target/plugins"]))
+    run("building the plugins", "", curricle().args(["build", "plugins", "--out", "target/plugins"]))?;
+    examples::build()
 }
 
 /// Builds the plugins that do wrong on purpose, apart from those that somebody may want to use.
 fn hostile() -> Result<()> {
     let folders = ["policy", "metric", "packer", "pacing"].map(|world| format!("tests/hostile/evil-{world}"));
-    run("building the hostile plugins", "", curricle().arg("build").args(folders).args(["--out", "target/hostile"]))
+    run("building the hostile plugins", "", curricle().arg("build").args(folders).args(["--out", "target/hostile"]))?;
+    examples::build_soak()
 }
 
 /// The command that was built.
-fn curricle() -> Command {
+pub(crate) fn curricle() -> Command {
     let mut command = Command::new(target().join("debug").join("curricle"));
     command.envs(places());
     command

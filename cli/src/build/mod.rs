@@ -1,13 +1,18 @@
 //! `curricle build`: from a project in any language to a component, with whatever compiler this machine has.
 
+mod adapter;
+mod bindings;
 mod cargo;
 mod clang;
 mod component;
 mod go;
+mod interpreted;
 mod javascript;
+mod layout;
 mod python;
 mod section;
 mod toolchain;
+pub(crate) mod tools;
 mod wit;
 
 use std::{
@@ -17,6 +22,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
+pub(crate) use self::{clang::Compiler, go::version as go_version};
 use self::{component::Component, toolchain::Toolchain};
 use crate::project::{Language, Project};
 

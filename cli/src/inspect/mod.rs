@@ -138,7 +138,7 @@ fn grants(seen: &Inspection) -> Vec<Value> {
     let grant = |import: &String| {
         let name = import.rsplit('/').next().unwrap_or(import).split('@').next().unwrap_or_default();
         let grant = match name {
-            "types" => "nothing: types alone",
+            "types" => "types alone, no function",
             "logging" => "lines for the log: 64 a call, 1 KiB each",
             "dataset" => "number of samples, values of the columns that `[columns]` of the run file names; never a token",
             "streams" => "orders over samples, whose positions are in the run's state",

@@ -18,7 +18,7 @@ use oci_client::{
     Client, Reference, RegistryOperation,
     client::{ClientConfig, ClientProtocol, Config, ImageLayer},
     errors::{OciDistributionError, OciErrorCode},
-    manifest::OciImageManifest,
+    manifest::{OCI_IMAGE_MEDIA_TYPE, OciImageManifest},
     secrets::RegistryAuth,
 };
 use serde_json::json;
@@ -103,7 +103,9 @@ impl<'a> Registry<'a> {
         let description = &seen.description;
         let annotations: BTreeMap<String, String> =
             [word("title", &description.name), word("version", &description.version), word("description", &description.summary)].into();
-        let manifest = OciImageManifest::build(&layers, &config, Some(annotations));
+        let mut manifest = OciImageManifest::build(&layers, &config, Some(annotations));
+        // Tools for components look for it.
+        manifest.media_type = Some(OCI_IMAGE_MEDIA_TYPE.to_owned());
         self.wait(async { self.client.push(self.reference, &layers, config, &self.auth, Some(manifest)).await })?;
         self.wait(async {
             self.client.auth(self.reference, &self.auth, RegistryOperation::Pull).await?;

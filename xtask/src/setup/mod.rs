@@ -3,6 +3,7 @@
 mod apt;
 mod browser;
 mod clang;
+mod node;
 mod python;
 mod registry;
 mod rust;
@@ -21,6 +22,7 @@ pub(crate) fn run() -> Result<()> {
     rust::run()?;
     clang::run()?;
     python::run()?;
+    node::run()?;
     registry::run()
 }
 

@@ -1,6 +1,6 @@
 //! A metric that measures lengths in one pass, and does wrong where it is told to.
 
-use curricle_guest::{Metric, Needs, Result, Samples, Values, export};
+use curricle_guest::{ConfigSchema, Metric, Needs, Result, Samples, Schema, Values, export};
 use serde::Deserialize;
 use wrong::{Wrong, commit};
 
@@ -18,6 +18,13 @@ pub struct Config {
     /// The sample from which it does wrong.
     #[serde(default)]
     at: u64,
+}
+
+/// Anything goes: what is wrong with it is found out later.
+impl ConfigSchema for Config {
+    fn schema(schema: &mut Schema) {
+        schema.object();
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -1,6 +1,6 @@
 //! A pacing function of 10, which does wrong from a step on.
 
-use curricle_guest::{Pacing, Result, export};
+use curricle_guest::{ConfigSchema, Pacing, Result, Schema, export};
 use serde::Deserialize;
 use wrong::{Wrong, commit};
 
@@ -15,6 +15,13 @@ pub struct Config {
     /// The step from which it does wrong.
     #[serde(default)]
     at: u64,
+}
+
+/// Anything goes: what is wrong with it is found out later.
+impl ConfigSchema for Config {
+    fn schema(schema: &mut Schema) {
+        schema.object();
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

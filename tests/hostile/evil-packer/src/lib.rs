@@ -1,6 +1,6 @@
 //! A packer that gives every sample a bin of its own, or does wrong as it is told to.
 
-use curricle_guest::{Packer, Result, export};
+use curricle_guest::{ConfigSchema, Packer, Result, Schema, export};
 use serde::Deserialize;
 use wrong::{Wrong, commit};
 
@@ -12,6 +12,13 @@ pub struct Config {
     wrong: Option<Wrong>,
     /// A misdeed of packers.
     pack: Option<Pack>,
+}
+
+/// Anything goes: what is wrong with it is found out later.
+impl ConfigSchema for Config {
+    fn schema(schema: &mut Schema) {
+        schema.object();
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

@@ -2,7 +2,9 @@
 
 use std::hint::black_box;
 
-use curricle_guest::{Condition, Error, Order, Plan, Policy, Result, Snapshot, Step, Stream, dataset, export, pacings};
+use curricle_guest::{
+    Condition, ConfigSchema, Error, Order, Plan, Policy, Result, Schema, Snapshot, Step, Stream, dataset, export, pacings,
+};
 use serde::Deserialize;
 use wrong::{Wrong, commit};
 
@@ -23,6 +25,13 @@ pub struct Config {
     /// Bytes that are saved beside the number of calls.
     #[serde(default)]
     state: usize,
+}
+
+/// Anything goes: what is wrong with it is found out later.
+impl ConfigSchema for Config {
+    fn schema(schema: &mut Schema) {
+        schema.object();
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -1,0 +1,3 @@
+module curricle
+
+go 1.25

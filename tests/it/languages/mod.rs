@@ -1,0 +1,12 @@
+//! The worked examples of `plugins/languages`: one policy and one metric, in every language, and the same in all.
+
+/// What is common to the rest: which languages there are, runs and columns.
+mod examples;
+/// The same numbers in every language.
+mod equality;
+/// What is wrong is refused alike.
+mod refusals;
+/// Memory stays flat, whatever is allocated.
+mod soak;
+/// The reader of the configuration that plugins in C have.
+mod json;
