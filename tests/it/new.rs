@@ -97,11 +97,9 @@ fn rust_code_of_templates_is_formatted_and_passes_its_own_tests() {
             String::from_utf8_lossy(&output.stdout).into_owned()
         };
         cargo(&["fmt", "--check"]);
+        // One of its own, and the one that `export!` makes.
         let tested = cargo(&["test", "--quiet"]);
-        assert!(
-            tested.contains("test result: ok") && !tested.contains("running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 1"),
-            "{tested}"
-        );
+        assert!(tested.contains("test result: ok. 2 passed") || tested.contains("test result: ok. 3 passed"), "{kind}: {tested}");
     }
 }
 
