@@ -23,6 +23,7 @@ mod sample;
 mod simulate;
 mod summary;
 mod terminal;
+mod test;
 
 use std::process::ExitCode;
 
@@ -55,6 +56,7 @@ enum Verb {
     Sample(sample::Args),
     New(new::Args),
     Build(build::Args),
+    Test(test::Args),
     Doctor(doctor::Args),
     Lock(registry::LockArgs),
     Pull(registry::PullArgs),
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         Verb::Sample(args) => sample::run(args),
         Verb::New(args) => new::run(args),
         Verb::Build(args) => build::run(args),
+        Verb::Test(args) => test::run(args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Lock(args) => registry::lock(args),
         Verb::Pull(args) => registry::pull(args),

@@ -42,6 +42,8 @@ mod deepspeed;
 mod languages;
 /// A policy in Python.
 mod python;
+/// The suite that every plugin takes, and what it finds in those that do wrong.
+mod conformance;
 /// What `curricle new` writes.
 mod new;
 /// The guide, block by block.
@@ -53,3 +55,5 @@ mod contract;
 /// Plugins in OCI registries: pushed, pulled, pinned.
 #[cfg(unix)]
 mod registry;
+/// Plugins in Python, JavaScript and TypeScript.
+mod interpreted;

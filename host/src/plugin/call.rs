@@ -143,6 +143,11 @@ impl<W: Send + 'static> Session<W> {
         self.fuel_used
     }
 
+    /// Bytes of memories and tables that the instance holds, as they count against [`Limits::memory`]; they never shrink.
+    pub(crate) fn memory_used(&self) -> u64 {
+        self.store.data().meter.used()
+    }
+
     /// Makes one call. `asked` is the number of bytes that the guest may hand over at once because the host asked for them.
     ///
     /// # Errors

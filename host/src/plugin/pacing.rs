@@ -112,4 +112,14 @@ impl Pacing {
         }
         Err(self.session.contract(format!("it answered {difficulty}, a difficulty is finite"), report::AUTHOR))
     }
+
+    /// Fuel that the last call used: the same on every machine.
+    pub fn fuel_used(&self) -> u64 {
+        self.session.fuel_used()
+    }
+
+    /// Bytes of memories and tables that it holds, as they count against [`Limits::memory`].
+    pub fn memory_used(&self) -> u64 {
+        self.session.memory_used()
+    }
 }

@@ -256,4 +256,9 @@ impl Policy {
     pub fn fuel_used(&self) -> u64 {
         self.session.fuel_used()
     }
+
+    /// Bytes of memories and tables that it holds, as they count against [`Limits::memory`].
+    pub fn memory_used(&self) -> u64 {
+        self.session.memory_used()
+    }
 }
