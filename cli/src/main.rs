@@ -1,12 +1,11 @@
 //! The `curricle` command.
 
 mod analyze;
+mod bench;
 mod build;
-mod chart;
 mod columns;
 mod convert;
 mod dataset_options;
-mod history;
 mod demo;
 mod doctor;
 mod import;
@@ -56,6 +55,7 @@ enum Verb {
     Sample(sample::Args),
     New(new::Args),
     Build(build::Args),
+    Bench(bench::Args),
     Test(test::Args),
     Doctor(doctor::Args),
     Lock(registry::LockArgs),
@@ -84,6 +84,7 @@ fn main() -> ExitCode {
         Verb::Sample(args) => sample::run(args),
         Verb::New(args) => new::run(args),
         Verb::Build(args) => build::run(args),
+        Verb::Bench(args) => bench::run(args),
         Verb::Test(args) => test::run(args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Lock(args) => registry::lock(args),

@@ -27,6 +27,8 @@ mod disk;
 mod import;
 /// The command line, as a program calls it.
 mod cli;
+/// The page of a simulation, in a browser.
+mod report;
 /// The run files of `examples/`, on this repository's own text.
 mod examples;
 /// The repository's own order.
