@@ -44,8 +44,6 @@ mod formats;
 mod deepspeed;
 /// The same plugins in every language that has a template.
 mod languages;
-/// A policy in Python.
-mod python;
 /// The suite that every plugin takes, and what it finds in those that do wrong.
 mod conformance;
 /// What `curricle new` writes.

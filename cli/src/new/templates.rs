@@ -38,6 +38,10 @@ const LANGUAGES: [(&str, &str, &[&str]); 7] = [
     ("typescript", "TypeScript", &["ts"]),
 ];
 
+/// Languages whose plugins bring an interpreter, and what a run file says for these.
+const INTERPRETED: [&str; 3] = ["python", "javascript", "typescript"];
+const LIMITS: &str = "limits = { preset = \"interpreted\" }";
+
 /// One kind in one language.
 #[derive(Debug)]
 pub(super) struct Template {
@@ -92,6 +96,10 @@ impl Template {
         let notes = TEMPLATES.get_file(Path::new(self.folder).join("notes.md")).and_then(|file| file.contents_utf8()).unwrap_or_default();
         let fill = |text: &str| {
             let text = text.replace("{{notes}}", notes.trim_end());
+            let text = match INTERPRETED.contains(&self.folder) {
+                true => text.replace("{{limits}}", LIMITS).replace("{{preset}}", " --limits interpreted"),
+                false => text.replace("\n{{limits}}", "").replace(", {{limits}}", "").replace("{{preset}}", ""),
+            };
             let text = text.replace("{{name}}", &names.kebab).replace("{{snake}}", &names.snake()).replace("{{Name}}", &names.camel());
             text.replace("{{kind}}", self.kind).replace("{{language}}", self.language).replace("{{summary}}", self.summary)
         };
