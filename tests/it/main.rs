@@ -29,6 +29,8 @@ mod import;
 mod cli;
 /// The page of a simulation, in a browser.
 mod report;
+/// What plugins cost.
+mod bench;
 /// The run files of `examples/`, on this repository's own text.
 mod examples;
 /// The repository's own order.

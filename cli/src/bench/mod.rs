@@ -82,15 +82,10 @@ fn built(project: &Path, out: &Path) -> Result<PathBuf> {
 
 /// What was given, or is in a scenario, or nothing.
 fn configuration(args: &Args) -> Result<Value> {
-    let Some(given) = &args.config else { return of_scenarios(&args.plugin.join("scenarios")) };
-    if given.trim_start().starts_with('{') {
-        return serde_json::from_str(given).context("`--config` is no JSON; give a JSON object, or a file of JSON or TOML");
+    match &args.config {
+        Some(given) => crate::test::config::read(given),
+        None => of_scenarios(&args.plugin.join("scenarios")),
     }
-    let text = fs::read_to_string(given).with_context(|| format!("cannot read `{given}`; `--config` takes a JSON object, or a file"))?;
-    if given.ends_with(".toml") {
-        return toml::from_str(&text).with_context(|| format!("`{given}` is no TOML"));
-    }
-    serde_json::from_str(&text).with_context(|| format!("`{given}` is no JSON"))
 }
 
 fn of_scenarios(folder: &Path) -> Result<Value> {
