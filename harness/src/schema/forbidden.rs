@@ -104,13 +104,14 @@ fn of_value(node: &Node<'_>) -> Vec<(Value, String)> {
         let bounds = node.bounds();
         let out = |value: f64| node::json(value, whole);
         let away = if whole { 1.0 } else { 0.5 };
-        if let Some(min) = bounds.min {
+        // Beyond 2^53 the number next to a bound is the bound itself.
+        if let Some(min) = bounds.min.filter(|min| min - away < *min) {
             found.push((out(min - away), format!("below {min}")));
         }
         if let Some(above) = bounds.above {
             found.push((out(above), format!("not above {above}")));
         }
-        if let Some(max) = bounds.max {
+        if let Some(max) = bounds.max.filter(|max| max + away > *max) {
             found.push((out(max + away), format!("above {max}")));
         }
         if let Some(below) = bounds.below {

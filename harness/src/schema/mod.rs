@@ -148,6 +148,12 @@ mod tests {
     }
 
     #[test]
+    fn a_bound_that_no_number_is_next_to_is_not_broken() {
+        let schema = json!({"properties": {"steps": {"type": "integer", "maximum": 9_007_199_254_740_992u64}}});
+        assert!(forbidden(&schema, &json!({})).iter().all(|case| !case.why.contains("above")));
+    }
+
+    #[test]
     fn references_alternatives_and_lists_are_followed() {
         let schema = json!({
             "type": "object",

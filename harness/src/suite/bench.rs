@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{
-    QUICK, Stop,
+    Ask, QUICK, Stop,
     policy::{self, Stage},
     scratch,
     stop::is_refusal,
@@ -27,7 +27,7 @@ pub(crate) struct Bench<'a> {
     pub(crate) subject: &'a Subject,
     pub(crate) setting: &'a Setting,
     pub(crate) sizes: &'a [u64],
-    pub(crate) elsewhere: Option<&'a dyn Fn(&Value) -> std::io::Result<String>>,
+    pub(crate) elsewhere: Option<&'a Ask>,
     interrupted: &'a dyn Fn() -> bool,
     folder: TempDir,
     config: OnceCell<Value>,
@@ -40,7 +40,7 @@ impl<'a> Bench<'a> {
         setting: &'a Setting,
         sizes: &'a [u64],
         interrupted: &'a dyn Fn() -> bool,
-        elsewhere: Option<&'a dyn Fn(&Value) -> std::io::Result<String>>,
+        elsewhere: Option<&'a Ask>,
     ) -> Result<Bench<'a>> {
         let (config, stages) = Default::default();
         Ok(Bench { subject, setting, sizes, interrupted, elsewhere, folder: scratch()?, config, stages })

@@ -48,11 +48,11 @@ pub struct Suite {
     command: String,
     progress: Box<dyn Fn(&str)>,
     interrupted: Box<dyn Fn() -> bool>,
-    elsewhere: Option<Elsewhere>,
+    elsewhere: Option<Box<Ask>>,
 }
 
 /// Asks another process for the [answers](Suite::answers), with this configuration.
-type Elsewhere = Box<dyn Fn(&Value) -> std::io::Result<String>>;
+type Ask = dyn Fn(&Value) -> std::io::Result<String>;
 
 impl fmt::Debug for Suite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -163,7 +163,7 @@ fn a_typo_is_told_with_its_place_and_the_key_that_was_meant() {
     insta::assert_snapshot!(unread("stpes = 5\n[expect]\n"), @"DIR/warm.toml:1:1: unknown key `stpes`; did you mean `steps`?");
     insta::assert_snapshot!(
         unread("[expect]\nshares = [\n  { stream = \"a\", at-lest = 0.5 },\n]\n"),
-        @"DIR/warm.toml:3:18: unknown key `at-lest`; did you mean `at-least`?"
+        @"DIR/warm.toml:3:19: unknown key `at-lest`; did you mean `at-least`?"
     );
     insta::assert_snapshot!(
         unread("[dataset]\nlengths = { form = 1, to = 2 }\n[expect]\n"),
