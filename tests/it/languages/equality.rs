@@ -67,7 +67,7 @@ fn dataset(folder: &Path, token_type: TokenType, width: usize) -> (Dataset, Vec<
     let mut writer = IndexedWriter::create(folder.join("data"), token_type, Magic::MMap).unwrap();
     let mut expected = Vec::new();
     for i in 0..3_000u64 {
-        let (length, kinds) = (noise(i) % 80, 1 + noise(i ^ 1 << 40) % 100);
+        let (length, kinds) = (noise(i) % 80, 1 + noise(i ^ (1 << 40)) % 100);
         let tokens: Vec<u32> = (0..length).map(|t| (noise(i << 20 | noise(t) % kinds) as u32) >> shift).collect();
         for token in &tokens {
             writer.push(&token.to_le_bytes()[..width]).unwrap();
