@@ -1,12 +1,11 @@
 //! The `curricle` command.
 
 mod analyze;
+mod bench;
 mod build;
-mod chart;
 mod columns;
 mod convert;
 mod dataset_options;
-mod history;
 mod demo;
 mod doctor;
 mod import;
@@ -15,6 +14,7 @@ mod inspect;
 mod join;
 mod merge;
 mod metric_options;
+mod new;
 mod project;
 mod registry;
 mod run_options;
@@ -22,6 +22,7 @@ mod sample;
 mod simulate;
 mod summary;
 mod terminal;
+mod test;
 
 use std::process::ExitCode;
 
@@ -52,7 +53,10 @@ enum Verb {
     Merge(merge::Args),
     Simulate(simulate::Args),
     Sample(sample::Args),
+    New(new::Args),
     Build(build::Args),
+    Test(test::Args),
+    Bench(bench::Args),
     Doctor(doctor::Args),
     Lock(registry::LockArgs),
     Pull(registry::PullArgs),
@@ -78,7 +82,10 @@ fn main() -> ExitCode {
         Verb::Merge(args) => merge::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Sample(args) => sample::run(args),
+        Verb::New(args) => new::run(args),
         Verb::Build(args) => build::run(args),
+        Verb::Test(args) => test::run(args),
+        Verb::Bench(args) => bench::run(args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Lock(args) => registry::lock(args),
         Verb::Pull(args) => registry::pull(args),

@@ -7,8 +7,6 @@ pub struct Description {
     pub version: &'static str,
     /// The package's description: one sentence, at most 256 bytes.
     pub summary: &'static str,
-    /// JSON Schema of the configuration; empty accepts any object.
-    pub config_schema: &'static str,
 }
 
 impl Description {
@@ -29,7 +27,6 @@ impl Description {
         }
         assert!(!self.summary.is_empty(), "Cargo.toml needs a `description`: one sentence that says what the plugin does");
         assert!(self.summary.len() <= 256, "the package's `description` must have at most 256 bytes to be a plugin's summary");
-        assert!(self.config_schema.len() <= 65_536, "CONFIG_SCHEMA must have at most 64 KiB");
         self
     }
 }

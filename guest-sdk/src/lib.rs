@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+// What `#[derive(ConfigSchema)]` writes names the crate as its users do.
+extern crate self as curricle_guest;
+
 mod error;
 mod config;
 mod description;
@@ -25,8 +28,10 @@ pub mod bindings;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
+pub use curricle_guest_derive::ConfigSchema;
+
 pub use crate::{
-    config::{NoConfig, parse},
+    config::{ConfigSchema, NoConfig, Schema, parse, schema},
     dataset::Condition,
     description::Description,
     error::{Error, Result},

@@ -1,7 +1,7 @@
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Error, Result,
+    ConfigSchema, Error, Result,
     tokens::{Storage, Token, Tokens},
 };
 
@@ -37,11 +37,9 @@ impl Needs {
 /// `finish` on all; `totals` on one; at last `measure` for every chunk, on any instance. A metric without passes writes `configure` and
 /// `measure` only; one without values all but `measure`, for which [`sums`](crate::sums) helps. Export it with `export!(metric: MyMetric)`.
 pub trait Metric: Sized + 'static {
-    /// The configuration, read from the JSON object in the run file. [`NoConfig`](crate::NoConfig) if there is none.
-    type Config: DeserializeOwned;
-
-    /// JSON Schema (draft 2020-12) of the configuration, which the host checks first; empty accepts any object.
-    const CONFIG_SCHEMA: &'static str = "";
+    /// The configuration, read from the JSON object in the run file, whose [`schema`](crate::schema) the host checks first.
+    /// [`NoConfig`](crate::NoConfig) if there is none.
+    type Config: DeserializeOwned + ConfigSchema;
 
     /// What it asks of the host, whatever its configuration.
     const NEEDS: Needs = Needs::TOKENS;

@@ -1,14 +1,12 @@
 use serde::de::DeserializeOwned;
 
-use crate::Result;
+use crate::{ConfigSchema, Result};
 
 /// A pacing function: how hard the data may be at a step. Export it with `export!(pacing: MyPacing)`.
 pub trait Pacing: Sized + 'static {
-    /// The configuration, read from the JSON object in the run file. [`NoConfig`](crate::NoConfig) if there is none.
-    type Config: DeserializeOwned;
-
-    /// JSON Schema (draft 2020-12) of the configuration, which the host checks first; empty accepts any object.
-    const CONFIG_SCHEMA: &'static str = "";
+    /// The configuration, read from the JSON object in the run file, whose [`schema`](crate::schema) the host checks first.
+    /// [`NoConfig`](crate::NoConfig) if there is none.
+    type Config: DeserializeOwned + ConfigSchema;
 
     /// Called once.
     ///

@@ -1,15 +1,13 @@
 use serde::de::DeserializeOwned;
 
-use crate::Result;
+use crate::{ConfigSchema, Result};
 
 /// Arranges samples into bins of a fixed capacity: those of a micro-batch into the rows of a packed batch, or those in hand into micro-batches
 /// under a budget of tokens. Export it with `export!(packer: MyPacker)`.
 pub trait Packer: Sized + 'static {
-    /// The configuration, read from the JSON object in the run file. [`NoConfig`](crate::NoConfig) if there is none.
-    type Config: DeserializeOwned;
-
-    /// JSON Schema (draft 2020-12) of the configuration, which the host checks first; empty accepts any object.
-    const CONFIG_SCHEMA: &'static str = "";
+    /// The configuration, read from the JSON object in the run file, whose [`schema`](crate::schema) the host checks first.
+    /// [`NoConfig`](crate::NoConfig) if there is none.
+    type Config: DeserializeOwned + ConfigSchema;
 
     /// Called once.
     ///

@@ -1,6 +1,6 @@
 use serde::de::DeserializeOwned;
 
-use crate::{Plan, Result};
+use crate::{ConfigSchema, Plan, Result};
 
 /// Where training stands. Everything counts what the trainer was given, from the start of the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,11 +19,9 @@ pub struct Step {
 /// answers everywhere. Plans that follow from the step and the streams alone need nothing saved; a policy that remembers more is also
 /// [`Snapshot`]. Export it with `export!(policy: MyPolicy)` or `export!(stateful policy: MyPolicy)`.
 pub trait Policy: Sized + 'static {
-    /// The configuration, read from the JSON object in the run file. [`NoConfig`](crate::NoConfig) if there is none.
-    type Config: DeserializeOwned;
-
-    /// JSON Schema (draft 2020-12) of the configuration, which the host checks first; empty accepts any object.
-    const CONFIG_SCHEMA: &'static str = "";
+    /// The configuration, read from the JSON object in the run file, whose [`schema`](crate::schema) the host checks first.
+    /// [`NoConfig`](crate::NoConfig) if there is none.
+    type Config: DeserializeOwned + ConfigSchema;
 
     /// Called once, before the first step: opens the streams that the policy knows it will draw from.
     ///

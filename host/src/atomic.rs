@@ -78,7 +78,7 @@ impl AtomicFile {
 /// A folder in the making, to be renamed; gone when dropped before. After a kill, the next one of the same name in the same place removes
 /// what is left.
 #[derive(Debug)]
-pub(crate) struct AtomicFolder {
+pub struct AtomicFolder {
     temp: TempDir,
     /// Locked. Not every system opens folders.
     _lock: Option<File>,
@@ -86,7 +86,10 @@ pub(crate) struct AtomicFolder {
 
 impl AtomicFolder {
     /// Begins a folder in `parent`, which must exist. `private` has none but the user see it; otherwise the user's usual permissions hold.
-    pub(crate) fn create(parent: &Path, name: &str, private: bool) -> Result<AtomicFolder> {
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the parent is missing or not writable.
+    pub fn create(parent: &Path, name: &str, private: bool) -> Result<AtomicFolder> {
         sweep(parent, |found| is_temporary(found, name));
         let prefix = prefix(name);
         loop {
@@ -106,7 +109,7 @@ impl AtomicFolder {
     }
 
     /// Where it stands while it is made.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.temp.path()
     }
 
@@ -114,7 +117,7 @@ impl AtomicFolder {
     ///
     /// # Errors
     /// What the system says, with nothing left behind.
-    pub(crate) fn publish(self, target: &Path) -> io::Result<()> {
+    pub fn publish(self, target: &Path) -> io::Result<()> {
         fs::rename(self.temp.path(), target)?;
         // What was renamed away must not be looked for when the value is dropped.
         let _ = self.temp.keep();

@@ -9,7 +9,7 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// [`Error::Config`] if none of the variables is set.
-pub(crate) fn cache_dir() -> Result<PathBuf> {
+pub fn cache_dir() -> Result<PathBuf> {
     choose(env::var_os("CURRICLE_CACHE"), env::var_os("XDG_CACHE_HOME"), env::var_os("HOME"))
 }
 

@@ -60,6 +60,7 @@ pub mod batch;
 mod sampler;
 
 pub use crate::{
+    cache_dir::cache_dir,
     error::{Error, Result},
     fault::{Fault, FaultKind},
     hex::hex,

@@ -27,6 +27,8 @@ mod disk;
 mod import;
 /// The command line, as a program calls it.
 mod cli;
+/// The page of a simulation, in a browser.
+mod report;
 /// The run files of `examples/`, on this repository's own text.
 mod examples;
 /// The repository's own order.
@@ -40,8 +42,12 @@ mod formats;
 mod deepspeed;
 /// The same plugins in every language that has a template.
 mod languages;
-/// A policy in Python.
-mod python;
+/// The suite that every plugin takes, and what it finds in those that do wrong.
+mod conformance;
+/// What `curricle new` writes.
+mod new;
+/// The guide, block by block.
+mod guide;
 /// What is told of a plugin, and of what is none.
 mod inspect;
 /// Plugins of every version of the contract run.
@@ -49,3 +55,5 @@ mod contract;
 /// Plugins in OCI registries: pushed, pulled, pinned.
 #[cfg(unix)]
 mod registry;
+/// Plugins in Python, JavaScript and TypeScript.
+mod interpreted;

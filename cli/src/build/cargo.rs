@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::{
     component::{self, Component},
+    layout::Layout,
     toolchain::{TARGET, Toolchain},
 };
 
@@ -34,12 +35,15 @@ impl Module {
 
 /// Builds every plugin of the package or workspace in `folder`, in one run so that they share their dependencies.
 pub(super) fn build(folder: &Path, toolchain: &Toolchain) -> Result<Vec<Module>> {
-    let mut cargo = toolchain.cargo();
+    let (mut cargo, layout) = (toolchain.cargo(), Layout::of(folder, toolchain)?);
+    if let Some(shared) = layout.shared() {
+        cargo.env("CARGO_BUILD_BUILD_DIR", shared);
+    }
     // Cargo reads settings from the working folder upwards: the author's, not the caller's.
     cargo.current_dir(folder);
     cargo.args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
     cargo.args(toolchain.build_args());
-    cargo.args(path_free(folder)?);
+    cargo.args(path_free(&layout));
     if !sets_release_profile(folder)? {
         cargo.args(["--config", "profile.release.lto=true", "--config", "profile.release.codegen-units=1"]);
         cargo.args(["--config", "profile.release.strip=true", "--config", "profile.release.opt-level=3"]);
@@ -116,18 +120,22 @@ fn sets_release_profile(folder: &Path) -> Result<bool> {
 }
 
 /// Arguments that keep this machine's folders out of panic messages: the same source gives the same plugin bytes in any checkout.
-fn path_free(folder: &Path) -> Result<[String; 2]> {
-    let folder = fs::canonicalize(folder).with_context(|| format!("cannot find `{}`", folder.display()))?;
-    // The repository, not the workspace: path dependencies lie beside it.
-    let root = folder.ancestors().find(|parent| parent.join(".git").exists()).unwrap_or(&folder);
-    let mut flags = vec![format!("--remap-path-prefix={}=/source", root.display())];
+///
+/// They are the same for every project whose sources all lie in it, so that what is compiled for one serves the others.
+fn path_free(layout: &Layout) -> [String; 2] {
+    let mut flags = Vec::new();
+    if !layout.is_closed() {
+        // The repository, not the workspace: path dependencies lie beside it.
+        let root = layout.workspace_root.ancestors().find(|parent| parent.join(".git").exists()).unwrap_or(&layout.workspace_root);
+        flags.push(format!("--remap-path-prefix={}=/source", root.display()));
+    }
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
     if let Some(home) = home {
         flags.push(format!("--remap-path-prefix={}=/cargo", home.display()));
     }
     let flags: Vec<String> = flags.iter().map(|flag| toml::Value::from(flag.as_str()).to_string()).collect();
-    Ok(["--config".into(), format!("target.{TARGET}.rustflags=[{}]", flags.join(","))])
+    ["--config".into(), format!("target.{TARGET}.rustflags=[{}]", flags.join(","))]
 }
 
 #[cfg(test)]

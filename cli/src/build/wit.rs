@@ -16,7 +16,6 @@ pub(crate) const FILES: [(&str, &str); 7] = [
 ];
 
 /// Writes the contract into `folder/wit`, for tools that want it as files.
-#[allow(dead_code, reason = "for languages whose tools read files")]
 pub(super) fn write(folder: &Path) -> Result<PathBuf> {
     let wit = folder.join("wit");
     std::fs::create_dir_all(&wit)?;

@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
-use curricle_guest::{Condition, Plan, Policy, Result, Step, Stream, export};
+use curricle_guest::{Condition, ConfigSchema, Plan, Policy, Result, Step, Stream, export};
 
 /// Its configuration.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Tokens of the longest sample that is short.
     longest: f64,
+    /// Steps that draw short samples alone.
     steps: u64,
 }
 

@@ -4,7 +4,9 @@ Without WASI an exception that nobody catches ends in a bare trap, since Python 
 and raised again: a defect is no refusal, and the host shows the last lines that a call logged before it trapped.
 """
 
+import importlib
 import json
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -28,7 +30,7 @@ def _log(level: str, message: str) -> None:
     logging.log(_LEVELS[level], str(message))
 
 
-_sandbox.enter(_log)
+_sandbox.enter()
 
 
 class _Host:
@@ -37,8 +39,8 @@ class _Host:
     log = staticmethod(_log)
 
 
-def exports(source: ModuleType, kind: str, name: str, version: str, summary: str, schema: str) -> dict[str, Any]:
-    """What the component exports, by the names under which componentize-py looks for it."""
+def exports(source: str, kind: str, name: str, version: str, summary: str, schema: str) -> dict[str, Any]:
+    """What the component exports, by the names under which componentize-py looks for it, from the class in the module `source`."""
     if kind in ("policy", "stateful-policy"):
         from . import _policy_host
 
@@ -46,9 +48,15 @@ def exports(source: ModuleType, kind: str, name: str, version: str, summary: str
         _policy_host.log = _log
     else:
         _host.current = _Host
-    _traceback.remember(source)
-    _sandbox.leave_build()
-    plugin = _only_class(source, _BASES[kind])
+    try:
+        module = importlib.import_module(source)
+        _traceback.remember(module)
+        plugin = _only_class(module, _BASES[kind])
+    except BaseException as error:
+        # `curricle build` shows the lines with this mark, and not how the interpreter came here.
+        for line in _traceback.build_lines(error, source):
+            print(f"curricle: {line}", file=sys.stderr, flush=True)
+        raise SystemExit(1) from None
     described = types.Description(name, version, summary, schema)
     made = _MAKERS[kind](plugin)
     # The first is the interface that has `describe`.
@@ -57,17 +65,21 @@ def exports(source: ModuleType, kind: str, name: str, version: str, summary: str
     return {"WitWorld": type("WitWorld", (wit_world.WitWorld,), {}), **made}
 
 
-def _only_class(source: ModuleType, base: type) -> type:
+class NotOneClass(Exception):
+    """The module has no class for the plugin, or several."""
+
+
+def _only_class(module: ModuleType, base: type) -> type:
     classes = [
         value
-        for value in vars(source).values()
-        if isinstance(value, type) and issubclass(value, base) and value.__module__ == source.__name__
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
     ]
     # A class from which another one derives is that one's business.
     classes = [one for one in classes if not any(other is not one and issubclass(other, one) for other in classes)]
     if len(classes) != 1:
         found = ", ".join(f"`{one.__name__}`" for one in classes) or "none"
-        raise SystemExit(f"{source.__name__}.py must have one class that derives from curricle_guest.{base.__name__}; found: {found}")
+        raise NotOneClass(f"the source must have one class that derives from `curricle_guest.{base.__name__}`; found {found}")
     return classes[0]
 
 
@@ -90,6 +102,8 @@ def _answering(function: Any) -> Any:
     """A function of the plugin whose refusals are answers, and whose other exceptions are logged."""
 
     def answer(*arguments: Any) -> Any:
+        if _sandbox.building:
+            _sandbox.leave_build(_log)
         try:
             return function(*arguments)
         except Exhausted:

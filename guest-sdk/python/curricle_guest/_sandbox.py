@@ -12,6 +12,10 @@ from typing import Any
 _CLOCKS = ["time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time", "process_time_ns", "sleep"]
 
 
+building = True
+"""Whether no call has come yet."""
+
+
 class _Lines:
     """A stream of text whose lines are logged."""
 
@@ -37,9 +41,8 @@ def _lacking(name: str, instead: str) -> Callable[..., Any]:
     return lack
 
 
-def enter(log: Callable[[str, str], None]) -> None:
-    """Takes away what would trap, before the author's module is imported."""
-    sys.stdout, sys.stderr = _Lines(log, "info"), _Lines(log, "warn")
+def enter() -> None:
+    """Takes away clocks and chance, before the author's module is imported and can hold on to them."""
     for name in _CLOCKS:
         setattr(time, name, _lacking(f"time.{name}", "no clock may reach a result; count steps"))
     chance = "it would be the same in every run; let a stream shuffle, or use `random.Random` with a seed from the configuration"
@@ -49,7 +52,19 @@ def enter(log: Callable[[str, str], None]) -> None:
     os.urandom = _lacking("os.urandom", chance)
 
 
-def leave_build() -> None:
-    """Takes away files, which importing needs."""
+class _Late:
+    """Finds no module: by the time that a call imports one there are no files any more."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        raise ImportError(f"`{name}` was not imported when the plugin was built; import it at the top of the file")
+
+
+def leave_build(log: Callable[[str, str], None]) -> None:
+    """Takes away files, which building needed, and gives `print` to the log, which was not there yet."""
+    global building
+    building = False
     builtins.open = _lacking("open", "there are no files; what it needs is in the configuration")
     builtins.input = _lacking("input", "there is nobody to ask")
+    sys.meta_path[:] = [_Late]
+    sys.stdout, sys.stderr = _Lines(log, "info"), _Lines(log, "warn")

@@ -18,17 +18,13 @@ use crate::{Error, Result, description::Description, log};
 pub trait Slot: 'static {
     type Plugin: 'static;
     const DESCRIPTION: Description;
+    fn schema() -> String;
     fn slot() -> &'static LocalKey<RefCell<Option<Self::Plugin>>>;
 
     fn describe() -> policy::types::Description {
         report_panics();
-        let Description { name, version, summary, config_schema } = Self::DESCRIPTION;
-        policy::types::Description {
-            name: name.into(),
-            version: version.into(),
-            summary: summary.into(),
-            config_schema: config_schema.into(),
-        }
+        let Description { name, version, summary } = Self::DESCRIPTION;
+        policy::types::Description { name: name.into(), version: version.into(), summary: summary.into(), config_schema: Self::schema() }
     }
 
     fn put(plugin: Result<Self::Plugin>) -> Result<()> {

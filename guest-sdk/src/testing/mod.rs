@@ -42,7 +42,7 @@ pub use self::{
 
 use serde_json::Value;
 
-use crate::{Pacing, Packer, Result, config};
+use crate::{ConfigSchema, Pacing, Packer, Result, config, schema};
 
 /// A pacing function with this configuration.
 ///
@@ -58,4 +58,15 @@ pub fn pacing<P: Pacing>(config: Value) -> Result<P> {
 /// What reading the configuration or `configure` refuses.
 pub fn packer<P: Packer>(config: Value) -> Result<P> {
     config::parse(&config.to_string()).and_then(P::configure)
+}
+
+/// Checks that the contract takes a configuration's schema; [`export!`](crate::export) makes a test of it.
+///
+/// # Panics
+/// If it is larger than 64 KiB, or takes anything but an object.
+pub fn check_schema<C: ConfigSchema>() {
+    let text = schema::<C>();
+    assert!(text.len() <= 65_536, "the schema of the configuration has {} bytes; at most 65536 are allowed", text.len());
+    let kind = serde_json::from_str::<Value>(&text).ok().and_then(|schema| schema.get("type").cloned());
+    assert_eq!(kind, Some(Value::from("object")), "a configuration is a struct, so that it can be read from a table of the run file");
 }

@@ -2,11 +2,11 @@
 
 use std::f64::consts::PI;
 
-use curricle_guest::{Error, Pacing, Result, export};
+use curricle_guest::{ConfigSchema, Error, Pacing, Result, export};
 use serde::Deserialize;
 
 /// Its configuration.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Difficulty at step 0.
@@ -14,8 +14,10 @@ pub struct Config {
     /// Difficulty from step `steps` on.
     max: f64,
     /// Steps from `min` to `max`; at least 1.
+    #[config(min = 1)]
     steps: u64,
     /// The difficulty between the ends is rounded down to a multiple of this; as it is if left out.
+    #[config(above = 0)]
     quantum: Option<f64>,
 }
 
@@ -25,8 +27,6 @@ pub struct Cosine(Config);
 
 impl Pacing for Cosine {
     type Config = Config;
-
-    const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
 
     fn configure(config: Config) -> Result<Self> {
         if !config.min.is_finite() || !config.max.is_finite() || config.min > config.max {

@@ -1,26 +1,33 @@
 //! One metric: its column, what its difficulty means, who sets it.
 
-use curricle_guest::{Condition, Error, Result, dataset, pacings};
+use curricle_guest::{Condition, ConfigSchema, Error, Result, dataset, pacings};
 use serde::Deserialize;
 
 /// Bytes of an annotation's name at most.
 const MAX_NAME: usize = 64;
 
 /// A metric as configured.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Metric {
+    /// A column of numbers.
+    #[config(min_length = 1)]
     column: String,
+    /// What the difficulty means.
     by: By,
     /// Parts that the order is cut into, for a difficulty by percentile; 100 if left out.
+    #[config(min = 1)]
     of: Option<u32>,
+    /// A `[pacing.NAME]` of the run file: the difficulty.
+    #[config(min_length = 1)]
     pacing: String,
-    /// Pacing function of an exclusive lower bound.
+    /// A `[pacing.NAME]` of an exclusive lower bound.
+    #[config(min_length = 1)]
     above: Option<String>,
 }
 
 /// What a difficulty means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ConfigSchema)]
 #[serde(rename_all = "lowercase")]
 enum By {
     /// The largest value.

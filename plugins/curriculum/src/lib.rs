@@ -4,23 +4,26 @@ mod axis;
 mod cover;
 mod saved;
 
-use curricle_guest::{Error, Plan, Policy, Result, Snapshot, Step, export, pacings, shares};
+use curricle_guest::{ConfigSchema, Error, Plan, Policy, Result, Snapshot, Step, export, pacings, shares};
 use serde::Deserialize;
 
 use axis::{Axis, Metric};
 use cover::{Cover, Window};
 
 /// Its configuration.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// What a sample must meet; everything is eligible if empty.
+    #[config(max_items = 16)]
     metrics: Vec<Metric>,
     /// Pacing functions whose value only goes beside the batch.
     #[serde(default)]
+    #[config(max_items = 16)]
     annotate: Vec<String>,
     /// The pacing functions are asked every so many steps.
     #[serde(default = "one")]
+    #[config(min = 1)]
     every: u64,
 }
 
@@ -42,8 +45,6 @@ pub struct Curriculum {
 
 impl Policy for Curriculum {
     type Config = Config;
-
-    const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
 
     fn configure(config: Config) -> Result<Self> {
         let Config { metrics, annotate, every } = config;

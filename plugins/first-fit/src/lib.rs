@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-use curricle_guest::{Error, Packer, Result, export};
+use curricle_guest::{ConfigSchema, Error, Packer, Result, export};
 use serde::Deserialize;
 
 // The host's own packer, so that both give the same bins.
@@ -8,7 +8,7 @@ use serde::Deserialize;
 mod first_fit;
 
 /// Its configuration.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Place long samples first.
@@ -24,8 +24,6 @@ pub struct FirstFit {
 
 impl Packer for FirstFit {
     type Config = Config;
-
-    const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
 
     fn configure(config: Config) -> Result<Self> {
         Ok(FirstFit { decreasing: config.decreasing })

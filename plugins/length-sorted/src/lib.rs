@@ -17,8 +17,6 @@ pub struct LengthSorted;
 impl Packer for LengthSorted {
     type Config = NoConfig;
 
-    const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
-
     fn configure(_: NoConfig) -> Result<Self> {
         Ok(LengthSorted)
     }

@@ -25,8 +25,6 @@ struct Source {
 impl Policy for Mixture {
     type Config = Config;
 
-    const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
-
     fn configure(config: Config) -> Result<Self> {
         let categories = dataset::categories(&config.column)?;
         let (schedule, codes) = Schedule::new(&config, &categories)?;

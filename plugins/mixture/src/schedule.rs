@@ -5,28 +5,46 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use curricle_guest::{Error, Result};
+use curricle_guest::{ConfigSchema, Error, Result, Schema};
 use serde::Deserialize;
 
 /// Its configuration: `weights`, or a `schedule` of them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields)]
+#[config(json = r#""oneOf":[{"required":["weights"],"not":{"required":["interpolate"]}},{"required":["schedule"]}]"#)]
 pub struct Config {
     /// A column of categories.
+    #[config(min_length = 1)]
     pub column: String,
-    weights: Option<Weights>,
+    /// Weight of each category, whatever the step; those without one have weight 0.
+    weights: Option<Listed>,
+    /// Weights that hold from a step on.
+    #[config(min_items = 1)]
     schedule: Option<Vec<Point>>,
+    /// Whether shares change in a straight line between the points of the schedule.
     interpolate: Option<bool>,
 }
 
 /// Weight by name of the category; those without one have weight 0.
 type Weights = BTreeMap<String, f64>;
 
+/// The same in a configuration.
 #[derive(Debug, Deserialize)]
+struct Listed(Weights);
+
+impl ConfigSchema for Listed {
+    fn schema(schema: &mut Schema) {
+        Weights::schema(schema);
+        schema.set("minProperties", "1");
+        schema.set("additionalProperties", r#"{"type":"number","minimum":0}"#);
+    }
+}
+
+#[derive(Debug, Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields)]
 struct Point {
     step: u64,
-    weights: Weights,
+    weights: Listed,
 }
 
 /// Shares by step. Each point's come to 1, up to rounding.
@@ -54,13 +72,13 @@ impl Schedule {
     /// The schedule, and the codes of the categories whose shares it gives, ascending: all that have a weight at some point.
     pub(crate) fn new(config: &Config, categories: &[(String, u64)]) -> Result<(Schedule, Vec<usize>)> {
         let points: Vec<(String, u64, &Weights)> = match (&config.weights, &config.schedule) {
-            (Some(weights), None) => match config.interpolate {
+            (Some(Listed(weights)), None) => match config.interpolate {
                 None => vec![("weights".into(), 0, weights)],
                 Some(_) => return Err(Error::config("interpolate", "it belongs to a `schedule`, and there is none")),
             },
             (None, Some(points)) => {
                 let key = |i| format!("schedule[{i}].weights");
-                points.iter().enumerate().map(|(i, point)| (key(i), point.step, &point.weights)).collect()
+                points.iter().enumerate().map(|(i, point)| (key(i), point.step, &point.weights.0)).collect()
             }
             (Some(_), Some(_)) => return Err(Error::config("weights", "there is a `schedule` too; leave one of them out")),
             (None, None) => return Err(Error::config("weights", "it is missing, and so is `schedule`; one of them is needed")),

@@ -1,19 +1,22 @@
 #![doc = include_str!("../README.md")]
 
-use curricle_guest::{Error, Metric, Needs, Result, Samples, Values, export, sums};
+use curricle_guest::{ConfigSchema, Error, Metric, Needs, Result, Samples, Values, export, sums};
 use serde::Deserialize;
 use vocab::{Counts, MAX_VOCAB, Rarity};
 
 /// Its configuration.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
     /// Tokens of the longest sample; if left out, the longest that there is.
+    #[config(min = 1)]
     max_length: Option<u32>,
     /// Token ids must be below this; it keeps one damaged token from claiming gigabytes.
     #[serde(default = "max_vocab")]
+    #[config(min = 1, max = 16_777_216)]
     max_vocab: u32,
     /// Ids below this that never occur count as if they had occurred once.
+    #[config(min = 1, max = 16_777_216)]
     vocab_size: Option<u32>,
 }
 
@@ -36,8 +39,6 @@ pub struct SeqLenVocabRarity {
 
 impl Metric for SeqLenVocabRarity {
     type Config = Config;
-
-    const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
 
     const NEEDS: Needs = Needs::passes(1);
 

@@ -1,10 +1,10 @@
 #![doc = include_str!("../README.md")]
 
-use curricle_guest::{Metric, Needs, Result, Samples, Token, Tokens, Values, export};
+use curricle_guest::{ConfigSchema, Metric, Needs, Result, Samples, Token, Tokens, Values, export};
 use serde::Deserialize;
 
 /// Its configuration.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
     /// Token that fills samples up and is not counted.
@@ -19,8 +19,6 @@ pub struct SeqLen {
 
 impl Metric for SeqLen {
     type Config = Config;
-
-    const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
 
     fn needs(&self) -> Needs {
         if self.pad_token.is_some() { Needs::TOKENS } else { Needs::LENGTHS }

@@ -1,13 +1,14 @@
 #![doc = include_str!("../README.md")]
 
-use curricle_guest::{Error, Plan, Policy, Result, Step, Stream, export};
+use curricle_guest::{ConfigSchema, Error, Plan, Policy, Result, Step, Stream, export};
 use serde::Deserialize;
 
 /// Its configuration.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Whole passes over the data; endless if left out.
+    #[config(min = 1)]
     epochs: Option<u64>,
 }
 
@@ -21,8 +22,6 @@ pub struct Uniform {
 
 impl Policy for Uniform {
     type Config = Config;
-
-    const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
 
     fn configure(config: Config) -> Result<Self> {
         let everything = Stream::shuffled("everything", &[])?;

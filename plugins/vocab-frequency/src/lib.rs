@@ -1,15 +1,16 @@
 #![doc = include_str!("../README.md")]
 
-use curricle_guest::{Metric, Needs, Result, Samples, export, sums};
+use curricle_guest::{ConfigSchema, Metric, Needs, Result, Samples, export, sums};
 use serde::Deserialize;
 use vocab::{Counts, MAX_VOCAB};
 
 /// Its configuration.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
     /// Token ids must be below this; it keeps one damaged token from claiming gigabytes.
     #[serde(default = "max_vocab")]
+    #[config(min = 1, max = 16_777_216)]
     max_vocab: u32,
 }
 
@@ -26,8 +27,6 @@ pub struct VocabFrequency {
 
 impl Metric for VocabFrequency {
     type Config = Config;
-
-    const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
 
     const NEEDS: Needs = Needs::TOTALS;
 

@@ -1,17 +1,19 @@
 #![doc = include_str!("../README.md")]
 
-use curricle_guest::{Error, Metric, Needs, Result, Samples, Values, export, sums};
+use curricle_guest::{ConfigSchema, Error, Metric, Needs, Result, Samples, Values, export, sums};
 use serde::Deserialize;
 use vocab::{Counts, MAX_VOCAB, Rarity};
 
 /// Its configuration.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
     /// Token ids must be below this; it keeps one damaged token from claiming gigabytes.
     #[serde(default = "max_vocab")]
+    #[config(min = 1, max = 16_777_216)]
     max_vocab: u32,
     /// Ids below this that never occur count as if they had occurred once.
+    #[config(min = 1, max = 16_777_216)]
     vocab_size: Option<u32>,
     /// Cuts the sum to a whole number.
     #[serde(default)]
@@ -36,8 +38,6 @@ pub struct VocabRarity {
 
 impl Metric for VocabRarity {
     type Config = Config;
-
-    const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
 
     const NEEDS: Needs = Needs::passes(1);
 

@@ -55,7 +55,7 @@ fn dump(value: &Value) -> String {
 }
 
 /// Any JSON; without U+0000, which a string of C cannot hold, and with numbers as the program tells them apart.
-fn values() -> impl Strategy<Value = Value> {
+fn any_json() -> impl Strategy<Value = Value> {
     let text = "[^\\x00]{0,12}";
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -79,7 +79,7 @@ fn the_reader_of_c_reads_what_serde_writes() {
     let folder = tempfile::tempdir().unwrap();
     let program = reader(folder.path());
     let mut runner = TestRunner::deterministic();
-    let mut values: Vec<Value> = (0..500).map(|_| values().new_tree(&mut runner).unwrap().current()).collect();
+    let mut values: Vec<Value> = (0..500).map(|_| any_json().new_tree(&mut runner).unwrap().current()).collect();
     values.push(json!({"a\"\\/\u{8}\u{c}\n\r\t😀": [[], {}, [{}], "\u{1f600}é\u{7f}"], "": {"": ""}, "]}": "[{", "x": "\\"}));
     let lines: Vec<String> = values.iter().map(Value::to_string).collect();
     let found = read(&program, &lines);
@@ -99,7 +99,7 @@ fn the_reader_of_c_ends_within_what_it_was_given() {
     let mut runner = TestRunner::deterministic();
     let mut lines = Vec::new();
     for _ in 0..100 {
-        let text = values().new_tree(&mut runner).unwrap().current().to_string();
+        let text = any_json().new_tree(&mut runner).unwrap().current().to_string();
         lines.extend((0..text.len()).filter(|end| text.is_char_boundary(*end)).map(|end| text[..end].to_owned()));
     }
     lines.extend(

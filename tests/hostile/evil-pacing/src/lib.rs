@@ -1,6 +1,6 @@
 //! A pacing function of 10, which does wrong from a step on.
 
-use curricle_guest::{Pacing, Result, export};
+use curricle_guest::{ConfigSchema, Pacing, Result, Schema, export};
 use serde::Deserialize;
 use wrong::{Wrong, commit};
 
@@ -10,11 +10,18 @@ use wrong::{Wrong, commit};
 pub struct Config {
     /// A misdeed that every world has.
     wrong: Option<Wrong>,
-    /// What it answers instead: `nan`, `infinite` or `negative`.
+    /// What it answers instead: `nan`, `infinite`, `negative` or `counts`.
     answer: Option<Answer>,
     /// The step from which it does wrong.
     #[serde(default)]
     at: u64,
+}
+
+/// Anything goes: what is wrong with it is found out later.
+impl ConfigSchema for Config {
+    fn schema(schema: &mut Schema) {
+        schema.object();
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -23,19 +30,22 @@ enum Answer {
     Nan,
     Infinite,
     Negative,
+    /// One more with every question: no fault of a call.
+    Counts,
 }
 
 /// The pacing function.
 #[derive(Debug)]
 pub struct Evil {
     config: Config,
+    asked: u64,
 }
 
 impl Pacing for Evil {
     type Config = Config;
 
     fn configure(config: Config) -> Result<Self> {
-        Ok(Evil { config })
+        Ok(Evil { config, asked: 0 })
     }
 
     fn difficulty(&mut self, step: u64) -> f64 {
@@ -50,6 +60,10 @@ impl Pacing for Evil {
             Some(Answer::Nan) => f64::NAN,
             Some(Answer::Infinite) => f64::INFINITY,
             Some(Answer::Negative) => -1e300,
+            Some(Answer::Counts) => {
+                self.asked += 1;
+                self.asked as f64
+            }
             None => 10.0,
         }
     }

@@ -8,8 +8,6 @@ pub struct Distinct;
 impl Metric for Distinct {
     type Config = NoConfig;
 
-    const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
-
     fn configure(_: NoConfig) -> Result<Distinct> {
         Ok(Distinct)
     }

@@ -1,19 +1,23 @@
 //! Short samples first, in Rust: draws from the lowest part of a column, which grows from `from` to all of it in `steps` steps.
 
-use curricle_guest::{Condition, Plan, Policy, Result, Step, Stream, export};
+use curricle_guest::{Condition, ConfigSchema, Plan, Policy, Result, Step, Stream, export};
 
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, ConfigSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WarmUp {
+    /// Column of numbers whose lowest values come first
+    #[config(min_length = 1, max_length = 120)]
     column: String,
+    /// Part of the samples that the first step draws from
+    #[config(above = 0, max = 1)]
     from: f64,
+    /// Steps until all samples are drawn from
+    #[config(min = 1, max = 9007199254740992)]
     steps: u64,
 }
 
 impl Policy for WarmUp {
     type Config = WarmUp;
-
-    const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
 
     fn configure(config: WarmUp) -> Result<WarmUp> {
         Ok(config)

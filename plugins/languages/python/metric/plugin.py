@@ -1,0 +1,11 @@
+"""How varied a sample is, in Python: the share of its tokens that are distinct."""
+
+from curricle_guest import Metric, Samples
+
+
+class Distinct(Metric):
+    values = "float32"
+
+    def measure(self, samples: Samples) -> list[float]:
+        # `set` reads the view of a sample in C; a loop over its tokens would take ten times as long.
+        return [len(set(tokens)) / len(tokens) if tokens else 0.0 for tokens in samples]
