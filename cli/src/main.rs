@@ -1,12 +1,11 @@
 //! The `curricle` command.
 
 mod analyze;
+mod bench;
 mod build;
-mod chart;
 mod columns;
 mod convert;
 mod dataset_options;
-mod history;
 mod demo;
 mod doctor;
 mod import;
@@ -57,6 +56,7 @@ enum Verb {
     New(new::Args),
     Build(build::Args),
     Test(test::Args),
+    Bench(bench::Args),
     Doctor(doctor::Args),
     Lock(registry::LockArgs),
     Pull(registry::PullArgs),
@@ -85,6 +85,7 @@ fn main() -> ExitCode {
         Verb::New(args) => new::run(args),
         Verb::Build(args) => build::run(args),
         Verb::Test(args) => test::run(args),
+        Verb::Bench(args) => bench::run(args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Lock(args) => registry::lock(args),
         Verb::Pull(args) => registry::pull(args),

@@ -42,9 +42,21 @@ if (!process.exitCode) {
     const { component } = await componentize({ sourcePath: "entry.js", witPath: "wit", worldName: world, disableFeatures });
     writeFileSync("plugin.wasm", component);
   } catch (error) {
+    const message = String(error.message ?? error);
+    // What a module threw while it was read: `source/plugin.js:3:7 TypeError: …`.
+    const thrown = /^(\S+?):(\d+):\d+ (\w+: .*)$/m.exec(message);
+    if (thrown) refuse(told(...thrown.slice(1)));
+    else console.error(message);
     process.exitCode = 1;
-    console.error(String(error.message ?? error));
   }
+}
+
+/** An exception with its place in the source; what the glue says has none. */
+function told(path, number, what) {
+  if (!path.startsWith("source/")) return what.replace(/^Error: /, "");
+  const name = path.slice("source/".length);
+  const map = maps[name];
+  return map ? `${map.file}:${map.lines[number - 1] ?? number}: ${what}` : `${name}:${number}: ${what}`;
 }
 
 /** The text with "curricle" as a path, since the engine knows paths alone. */

@@ -1,6 +1,7 @@
 //! What the whole-system tests share: small datasets, run files, the `curricle` command.
 
 pub mod bench;
+pub mod browser;
 pub mod fuzz;
 
 use std::{

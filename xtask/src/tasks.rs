@@ -86,6 +86,7 @@ pub(crate) fn demo(arguments: &[&str]) -> Result<()> {
 pub(crate) fn test(soak: bool, filter: Option<&str>) -> Result<()> {
     plugins()?;
     hostile()?;
+    setup::browser()?;
     let mut tally = Tally::default();
     // Apart from the guest builds: two targets and perhaps two compilers in one folder would build everything twice.
     let mut native = cargo(&["test", "--target-dir", "../target/native"]);

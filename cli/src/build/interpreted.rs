@@ -30,12 +30,6 @@ pub(super) fn upwards(folder: &Path) -> Vec<PathBuf> {
     folder.ancestors().map(Path::to_owned).collect()
 }
 
-/// A program on the path.
-pub(super) fn on_path(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
-}
-
 /// Writes files of this program below `folder`.
 pub(super) fn lay(files: &Files, folder: &Path) -> Result<()> {
     for (name, text) in files {

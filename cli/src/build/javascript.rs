@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use super::{interpreted, wit};
+use super::{interpreted, tools, wit};
 use crate::project::{Kind, Language, Manifest};
 
 /// The release that is tested.
@@ -121,10 +121,9 @@ fn compile(manifest: &Manifest, entry: &Path, folder: &Path, node: &Path) -> Res
     bail!("`{}` cannot be built:\n  {}", manifest.folder.display(), lines.join("\n  "));
 }
 
-/// Node: of `CURRICLE_TOOLS` or the path.
+/// Node, of `CURRICLE_TOOLS` or the path.
 fn node() -> Result<PathBuf> {
-    let installed = interpreted::tool_folders().into_iter().map(|folder| folder.join("node")).find(|file| file.is_file());
-    match installed.or_else(|| interpreted::on_path("node")) {
+    match tools::find("node") {
         Some(node) => Ok(node),
         None => bail!("Node is missing, which runs componentize-js; nodejs.org and every distribution have it (20 or later)"),
     }
@@ -132,7 +131,7 @@ fn node() -> Result<PathBuf> {
 
 /// The folder of a package of npm: of `CURRICLE_TOOLS`, the project, a folder above it, or those that are installed for all.
 fn package(folder: &Path, name: &str, wanted: &str) -> Result<PathBuf> {
-    let global = interpreted::on_path("node").and_then(|node| Some(fs::canonicalize(node).ok()?.parent()?.parent()?.join("lib")));
+    let global = tools::find("node").and_then(|node| Some(fs::canonicalize(node).ok()?.parent()?.parent()?.join("lib")));
     // Programs of packages lie in `node_modules/.bin`, the packages beside it.
     let beside = interpreted::tool_folders().into_iter().filter(|folder| folder.ends_with(".bin")).map(|folder| folder.join(".."));
     let others = interpreted::upwards(folder).into_iter().chain(global).map(|folder| folder.join("node_modules"));

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use super::{interpreted, wit};
+use super::{interpreted, tools, wit};
 use crate::project::{Kind, Manifest};
 
 /// The release that is tested.
@@ -99,7 +99,7 @@ fn tool(folder: &Path) -> Result<PathBuf> {
     let environments = interpreted::upwards(folder).into_iter().flat_map(|folder| [folder.join(".venv/bin"), folder.join("venv/bin")]);
     let folders = interpreted::tool_folders().into_iter().chain(environments);
     let beside = folders.map(|folder| folder.join(name)).find(|file| file.is_file());
-    match beside.or_else(|| interpreted::on_path(name)) {
+    match beside.or_else(|| tools::find(name)) {
         Some(tool) => Ok(tool),
         None => bail!(
             "componentize-py is missing, which makes components of Python; `pip install {TOOL}` gets it, in the project's `.venv` or \

@@ -7,7 +7,7 @@ use curricle::{Error, atomic};
 use serde_json::Value;
 
 /// A JSON object as it is, or the path of a file of JSON or TOML.
-pub(super) fn read(words: &str) -> Result<Value> {
+pub(crate) fn read(words: &str) -> Result<Value> {
     if words.trim_start().starts_with('{') {
         return Ok(json(words, "--config")?);
     }

@@ -1,6 +1,6 @@
 //! `curricle test`: what the contract promises of a plugin and what its author expects, told in as few lines as will do.
 
-mod config;
+pub(crate) mod config;
 mod junit;
 mod target;
 

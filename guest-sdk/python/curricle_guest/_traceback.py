@@ -7,7 +7,6 @@ from types import ModuleType
 # With the exception's own line as many as the host shows of a fault.
 _FRAMES = 7
 _sources: dict[str, list[str]] = {}
-_own = __file__.rpartition("/")[0] + "/"
 _folder = ""
 
 
@@ -18,8 +17,12 @@ def remember(entry: ModuleType) -> None:
     for module in list(sys.modules.values()):
         path = getattr(module, "__file__", None) or ""
         if path.startswith(_folder) and path.endswith(".py"):
-            with open(path, encoding="utf-8") as file:
-                _sources[path] = file.read().splitlines()
+            _read(path)
+
+
+def _read(path: str) -> None:
+    with open(path, encoding="utf-8") as file:
+        _sources[path] = file.read().splitlines()
 
 
 def lines(error: BaseException) -> list[str]:
@@ -29,7 +32,7 @@ def lines(error: BaseException) -> list[str]:
     while trace is not None:
         code, number = trace.tb_frame.f_code, trace.tb_lineno
         path = code.co_filename
-        if not path.startswith((_own, "<")):
+        if path.startswith(_folder):
             source = _sources.get(path, ())
             text = source[number - 1].strip() if number <= len(source) else ""
             frames.append(f"{_short(path)}:{number}, in {code.co_name}: {text}".removesuffix(": "))
@@ -45,6 +48,12 @@ def build_lines(error: BaseException, source: str) -> list[str]:
     for path in sys.path:
         if os.path.isfile(f"{path}/{source}.py"):
             _folder = f"{path}/"
+    trace = error.__traceback__
+    while trace is not None:
+        path = trace.tb_frame.f_code.co_filename
+        if path.startswith(_folder) and path.endswith(".py"):
+            _read(path)
+        trace = trace.tb_next
     if isinstance(error, SyntaxError) and error.filename:
         return [f"{_short(error.filename)}:{error.lineno}: {type(error).__name__}: {error.msg}", *_text(error.text)]
     if type(error).__name__ == "NotOneClass":

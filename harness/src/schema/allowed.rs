@@ -14,7 +14,7 @@ const MOST: usize = 64;
 /// Values of one key.
 const VALUES: usize = 12;
 /// Configurations in which every key is drawn at once.
-const MIXED: u64 = 16;
+const MIXED: u64 = 8;
 
 /// Configurations that the schema allows as far as can be told, beginning with the base itself.
 pub(crate) fn allowed(schema: &Value, names: &Names, base: &Value) -> Vec<Case> {

@@ -13,6 +13,9 @@ pub(super) struct Node<'a> {
     depth: u32,
 }
 
+/// A range is wide from here on.
+const WIDE: f64 = 65_536.0;
+
 /// The types of JSON Schema.
 pub(super) const TYPES: [&str; 7] = ["object", "array", "string", "integer", "number", "boolean", "null"];
 
@@ -137,12 +140,15 @@ impl Bounds {
         let low = min.or(above);
         let high = max.or(below);
         let step = multiple.unwrap_or(1.0);
+        // Of a wide range the end is enough: what costs memory in proportion is not to be tried again and again.
+        let wide = low.zip(high).is_some_and(|(low, high)| high - low > WIDE);
         let mut found = vec![step];
-        if let (Some(low), Some(high)) = (low, high) {
+        if let (Some(low), Some(high), false) = (low, high, wide) {
             let middle = low + (high - low) / 2.0;
             found.push(if whole { middle.floor() } else { middle });
         }
-        for bound in [low, high].into_iter().flatten() {
+        found.extend(high.filter(|_| wide));
+        for bound in [low, high.filter(|_| !wide)].into_iter().flatten() {
             found.extend([bound, bound + step, bound - step]);
             if !whole {
                 found.extend([bound.next_up(), bound.next_down(), bound + 0.5, bound - 0.5]);

@@ -13,7 +13,7 @@ use wasmtime::{
 
 use super::{
     bindings::{metric, types},
-    call::{Guest, Session},
+    call::{Guest, Session, Spent},
     engine::Profile,
     limits::Limits,
     outline::Kind,
@@ -273,6 +273,11 @@ impl Metric {
             return Err(format!("it answered {} for one chunk and {} for another", first, values.value_type()));
         }
         Ok(())
+    }
+
+    /// What the last call took.
+    pub fn spent(&self) -> Spent {
+        self.session.spent()
     }
 }
 

@@ -33,7 +33,7 @@ fn every_built_in_plugin_conforms_and_the_quick_suite_is_quick() {
         report.assert();
         assert_eq!(report.plugin, name);
         assert!(report.checks.len() >= 9, "{report}");
-        assert!(begun.elapsed() < Duration::from_secs(30), "{name} took {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(60), "{name} took {:?}", begun.elapsed());
     }
 }
 

@@ -64,7 +64,7 @@ fn what_came_of_it_is_there_for_programs() {
 fn scenarios_of_a_component_run_after_the_suite_and_a_typo_is_one_failure() {
     let folder = tempfile::tempdir().unwrap();
     let (good, bad) = (folder.path().join("good.toml"), folder.path().join("bad.toml"));
-    fs::write(&good, "[config]\nmin = 0\nmax = 8\nsteps = 4\n[expect]\ndifficulty = [[2, 4]]\n").unwrap();
+    fs::write(&good, "[config]\nmin = 0\nmax = 8\nsteps = 4\n[expect]\ndifficulty = [[4, 8]]\n").unwrap();
     fs::write(&bad, "[config]\nmin = 0\n[expct]\n").unwrap();
     let args = ["test", &word(&plugin("cosine")), "--scenario", &word(&good), "--scenario", &word(&bad)];
     let output = curricle(&args);

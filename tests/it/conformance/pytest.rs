@@ -70,9 +70,9 @@ fn every_check_and_scenario_of_a_project_is_an_item() {
     let folder = tempfile::tempdir().unwrap();
     let script = project(folder.path(), &plugin("cosine"));
     let scenarios = folder.path().join("my-plugin/scenarios");
-    let scenario = |expected: u32| format!("[config]\nmin = 0\nmax = 8\nsteps = 4\n[expect]\ndifficulty = [[2, {expected}]]\n");
-    fs::write(scenarios.join("good.toml"), scenario(4)).unwrap();
-    fs::write(scenarios.join("half.toml"), scenario(5)).unwrap();
+    let scenario = |expected: u32| format!("[config]\nmin = 0\nmax = 8\nsteps = 4\n[expect]\ndifficulty = [[4, {expected}]]\n");
+    fs::write(scenarios.join("good.toml"), scenario(8)).unwrap();
+    fs::write(scenarios.join("half.toml"), scenario(9)).unwrap();
     // A run file is called `curricle.toml` too.
     fs::create_dir(folder.path().join("run")).unwrap();
     fs::write(folder.path().join("run/curricle.toml"), "seed = 1\n").unwrap();
@@ -82,7 +82,7 @@ fn every_check_and_scenario_of_a_project_is_an_item() {
     assert!(printed.contains("my-plugin/curricle.toml::any-order PASSED"), "{printed}");
     assert!(printed.contains("my-plugin/curricle.toml::scenario good PASSED"), "{printed}");
     assert!(printed.contains("my-plugin/curricle.toml::scenario half FAILED"), "{printed}");
-    assert!(printed.contains("- step 2: 5") && printed.contains("again: "), "{printed}");
+    assert!(printed.contains("- step 4: 9") && printed.contains("again: "), "{printed}");
     assert!(!printed.contains("run/curricle.toml"), "{printed}");
     let (output, printed) = pytest(folder.path(), &["--curricle", &script, "my-plugin/scenarios/good.toml"]);
     assert!(output.status.success() && printed.contains("1 passed"), "{printed}");

@@ -70,7 +70,7 @@ fn shares_hold_over_a_range_of_steps_for_streams_and_categories() {
         "mixture",
         &format!(
             "{MIXTURE}[expect]\nshares = [{{ column = \"domain\", category = \"code\", at-least = 0.7, at-most = 0.8 }},\n\
-             {{ stream = \"domain:code\", steps = [0, 10], equal = 0.75 }}]\nannotations = [{{ name = \"share:code\", equal = 0.75 }}]\n"
+             {{ stream = \"domain=code\", steps = [0, 10], equal = 0.75 }}]\nannotations = [{{ name = \"share:code\", equal = 0.75 }}]\n"
         ),
     )
     .assert();
@@ -83,7 +83,7 @@ fn shares_hold_over_a_range_of_steps_for_streams_and_categories() {
     );
     insta::assert_snapshot!(
         "scenario-stream",
-        fails("mixture", &format!("{MIXTURE}[expect]\nshares = [{{ stream = \"domain:cod\", at-most = 0.4 }}]\n"))
+        fails("mixture", &format!("{MIXTURE}[expect]\nshares = [{{ stream = \"domain=cod\", at-most = 0.4 }}]\n"))
     );
 }
 

@@ -39,6 +39,10 @@ fn an_exception_while_it_is_imported_is_told_with_file_and_line() {
         "error: `FOLDER` cannot be built:\n  plugin.py:1, in <module>: import numpy\n  ModuleNotFoundError: No module named 'numpy'; no such \
          module lies beside the source, or is in Python itself; copy it there if it is in pure Python\n"
     );
+    let text =
+        "interface A {\n  b: number;\n}\nexport default class B {\n  difficulty() {\n    return 1;\n  }\n}\n(null as any as A).b = 1;\n";
+    let told = refusal("pacing", "typescript", "plugin.ts", text);
+    assert!(told.starts_with("error: `FOLDER` cannot be built:\n  plugin.ts:9: TypeError: "), "{told}");
 }
 
 #[test]
