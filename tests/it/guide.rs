@@ -12,7 +12,7 @@ use std::{
     process::Command,
 };
 
-use curricle_tests::{command, has_verb};
+use curricle_tests::command;
 
 /// One fenced block.
 struct Block<'a> {
@@ -74,7 +74,6 @@ fn console(at: &str, text: &str, folder: &mut PathBuf) {
                 assert!(folder.is_dir(), "{at}: there is no `{}`", folder.display());
                 continue;
             }
-            ["curricle", verb, ..] if !has_verb(verb) => continue,
             ["curricle", ..] => command(),
             ["cargo", ..] => {
                 let mut cargo = Command::new("cargo");

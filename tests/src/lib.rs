@@ -162,8 +162,3 @@ pub fn curricle_ok(args: &[&str]) -> String {
     assert!(output.status.success(), "curricle {args:?}: {}\n{errors}", output.status);
     String::from_utf8(output.stdout).expect("text")
 }
-
-/// Whether this command has a verb.
-pub fn has_verb(verb: &str) -> bool {
-    curricle(&[verb, "--help"]).status.success()
-}
