@@ -8,7 +8,7 @@ const MIXTURE: &str = "[batch]\nglobal-batch-size = 24\nmicro-batch-size = 4\nla
 const CURRICULUM: &str = "[batch]\nglobal-batch-size = 16\n[policy]\nplugin = \"curriculum\"\n[policy.config]\n\
                           metrics = [{ column = \"hardness\", by = \"value\", pacing = \"p\" }]\n\
                           [pacing.p]\nkind = \"linear\"\nmin = 100\nmax = 999\nsteps = 60\nquantum = 10\n";
-const READY: &str = "document.documentElement.dataset.ready === 'yes'";
+const READY: &str = "document.documentElement?.dataset.ready === 'yes'";
 
 /// Makes a report, and gives its path.
 fn report(corpus: &Corpus, name: &str, run: &str, more: &[&str]) -> PathBuf {
@@ -144,7 +144,7 @@ fn what_the_page_tells_is_what_was_given_out() {
     let (mut tokens, mut places, mut given) = (0u64, 0u64, Vec::new());
     for line in lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
         for micro_batch in line["micro_batches"].as_array().unwrap() {
-            let ids: Vec<u64> = micro_batch["ids"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap()).collect();
+            let ids: Vec<u64> = micro_batch.as_array().unwrap().iter().map(|id| id.as_u64().unwrap()).collect();
             let lengths: Vec<u64> = ids.iter().map(|&id| u64::from(length(id))).collect();
             ids.iter().for_each(|&id| seen[id as usize] += 1);
             tokens += lengths.iter().sum::<u64>();
