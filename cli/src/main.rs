@@ -1,12 +1,11 @@
 //! The `curricle` command.
 
 mod analyze;
+mod bench;
 mod build;
-mod chart;
 mod columns;
 mod convert;
 mod dataset_options;
-mod history;
 mod demo;
 mod doctor;
 mod import;
@@ -23,6 +22,7 @@ mod sample;
 mod simulate;
 mod summary;
 mod terminal;
+mod test;
 
 use std::process::ExitCode;
 
@@ -55,6 +55,8 @@ enum Verb {
     Sample(sample::Args),
     New(new::Args),
     Build(build::Args),
+    Test(test::Args),
+    Bench(bench::Args),
     Doctor(doctor::Args),
     Lock(registry::LockArgs),
     Pull(registry::PullArgs),
@@ -82,6 +84,8 @@ fn main() -> ExitCode {
         Verb::Sample(args) => sample::run(args),
         Verb::New(args) => new::run(args),
         Verb::Build(args) => build::run(args),
+        Verb::Test(args) => test::run(args),
+        Verb::Bench(args) => bench::run(args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Lock(args) => registry::lock(args),
         Verb::Pull(args) => registry::pull(args),

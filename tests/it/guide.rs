@@ -12,7 +12,7 @@ use std::{
     process::Command,
 };
 
-use curricle_tests::{command, has_verb};
+use curricle_tests::command;
 
 /// One fenced block.
 struct Block<'a> {
@@ -74,7 +74,6 @@ fn console(at: &str, text: &str, folder: &mut PathBuf) {
                 assert!(folder.is_dir(), "{at}: there is no `{}`", folder.display());
                 continue;
             }
-            ["curricle", verb, ..] if !has_verb(verb) => continue,
             ["curricle", ..] => command(),
             ["cargo", ..] => {
                 let mut cargo = Command::new("cargo");
@@ -136,15 +135,24 @@ fn a_page_shows_what_is_printed_with_gaps() {
 }
 
 #[test]
-fn the_first_policy_has_at_most_25_lines_as_rustfmt_leaves_it() {
+fn the_first_policy_has_at_most_25_lines() {
     let page = fs::read_to_string(guide().join("README.md")).unwrap();
     let block = blocks(&page).into_iter().find(|block| block.info == "rust").unwrap();
     assert!(block.text.lines().count() <= 25, "{}", block.text);
+}
+
+#[test]
+fn code_is_as_rustfmt_leaves_it() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("lib.rs");
-    fs::write(&file, &block.text).unwrap();
-    let formatted = Command::new("rustfmt").args(["--edition", "2024", "--check"]).arg(&file).output().unwrap();
-    assert!(formatted.status.success(), "{}", String::from_utf8_lossy(&formatted.stdout));
+    for page in fs::read_dir(guide()).unwrap().map(|e| e.unwrap().path()) {
+        let text = fs::read_to_string(&page).unwrap();
+        for block in blocks(&text).into_iter().filter(|block| block.info == "rust") {
+            let file = folder.path().join("lib.rs");
+            fs::write(&file, &block.text).unwrap();
+            let formatted = Command::new("rustfmt").args(["--edition", "2024", "--check"]).arg(&file).output().unwrap();
+            assert!(formatted.status.success(), "{}:{}\n{}", page.display(), block.line, String::from_utf8_lossy(&formatted.stdout));
+        }
+    }
 }
 
 /// A test a page, so that they run beside one another and a failure names its page.

@@ -27,6 +27,10 @@ mod disk;
 mod import;
 /// The command line, as a program calls it.
 mod cli;
+/// The page of a simulation, in a browser.
+mod report;
+/// What plugins cost.
+mod bench;
 /// The run files of `examples/`, on this repository's own text.
 mod examples;
 /// The repository's own order.
@@ -40,6 +44,8 @@ mod formats;
 mod deepspeed;
 /// The same plugins in every language that has a template.
 mod languages;
+/// The suite that every plugin takes, and what it finds in those that do wrong.
+mod conformance;
 /// What `curricle new` writes.
 mod new;
 /// The guide, block by block.

@@ -1,6 +1,7 @@
 //! What the whole-system tests share: small datasets, run files, the `curricle` command.
 
 pub mod bench;
+pub mod browser;
 pub mod fuzz;
 
 use std::{
@@ -160,9 +161,4 @@ pub fn curricle_ok(args: &[&str]) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "curricle {args:?}: {}\n{errors}", output.status);
     String::from_utf8(output.stdout).expect("text")
-}
-
-/// Whether this command has a verb.
-pub fn has_verb(verb: &str) -> bool {
-    curricle(&[verb, "--help"]).status.success()
 }

@@ -1,6 +1,7 @@
 //! The tasks: each a few runs of cargo.
 
 use std::{
+    env,
     ffi::OsString,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -34,7 +35,11 @@ pub(crate) fn run(what: &str, folder: &str, command: &mut Command) -> Result<()>
 
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut cargo = Command::new("cargo");
-    cargo.args(arguments).envs(places());
+    // What cargo says to this program of its package would reach build scripts, which then run again whenever somebody calls cargo himself.
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_PKG_")) {
+        cargo.env_remove(name);
+    }
+    cargo.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH").args(arguments).envs(places());
     cargo
 }
 
@@ -81,6 +86,7 @@ pub(crate) fn demo(arguments: &[&str]) -> Result<()> {
 pub(crate) fn test(soak: bool, filter: Option<&str>) -> Result<()> {
     plugins()?;
     hostile()?;
+    setup::browser()?;
     let mut tally = Tally::default();
     // Apart from the guest builds: two targets and perhaps two compilers in one folder would build everything twice.
     let mut native = cargo(&["test", "--target-dir", "../target/native"]);

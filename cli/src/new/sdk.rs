@@ -8,7 +8,11 @@ use toml::{Table, Value};
 
 use super::templates::below;
 
-static SDK: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk");
+static SOURCE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/src");
+static DERIVE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/derive");
+static CONTRACT: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../wit");
+const MANIFEST: &str = include_str!("../../../guest-sdk/Cargo.toml");
+const README: &str = include_str!("../../../guest-sdk/README.md");
 const WORKSPACE: &str = include_str!("../../../Cargo.toml");
 /// Where it goes in a project.
 const PLACE: &str = "vendor/curricle-guest";
@@ -18,13 +22,16 @@ const PLACE: &str = "vendor/curricle-guest";
 /// # Errors
 /// If its manifest inherits what the workspace does not have.
 pub(super) fn vendored() -> Result<Vec<(PathBuf, Vec<u8>)>> {
-    let mut files = Vec::new();
-    for file in below(&SDK) {
-        let bytes = match file.path().ends_with("Cargo.toml") {
-            true => manifest(file.contents_utf8().unwrap_or_default(), WORKSPACE)?.into_bytes(),
-            false => file.contents().to_owned(),
-        };
-        files.push((Path::new(PLACE).join(file.path()), bytes));
+    let place = Path::new(PLACE);
+    let mut files = vec![(place.join("Cargo.toml"), manifest(MANIFEST, WORKSPACE)?.into_bytes()), (place.join("README.md"), README.into())];
+    for (name, folder) in [("src", &SOURCE), ("derive", &DERIVE), ("wit", &CONTRACT)] {
+        for file in below(folder) {
+            let bytes = match file.path() == Path::new("Cargo.toml") {
+                true => manifest(file.contents_utf8().unwrap_or_default(), WORKSPACE)?.into_bytes(),
+                false => file.contents().to_owned(),
+            };
+            files.push((place.join(name).join(file.path()), bytes));
+        }
     }
     Ok(files)
 }

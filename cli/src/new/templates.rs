@@ -38,7 +38,7 @@ const LANGUAGES: [(&str, &str, &[&str]); 7] = [
     ("typescript", "TypeScript", &["ts"]),
 ];
 
-/// Languages whose plugins bring an interpreter, and what a run file says for these.
+/// Languages whose plugins bring an interpreter, which takes more than the usual limits.
 const INTERPRETED: [&str; 3] = ["python", "javascript", "typescript"];
 const LIMITS: &str = "limits = { preset = \"interpreted\" }";
 
@@ -94,12 +94,16 @@ impl Template {
     /// If the SDK that goes with it cannot be made ready, which is a defect of this program.
     pub(super) fn files(&self, names: &Names) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
         let notes = TEMPLATES.get_file(Path::new(self.folder).join("notes.md")).and_then(|file| file.contents_utf8()).unwrap_or_default();
+        let interpreted = INTERPRETED.contains(&self.folder);
+        let limits = |text: &str| match interpreted {
+            true => text
+                .replace("{{limits}}", LIMITS)
+                .replace("{{and-limits}}", &format!(", {LIMITS}"))
+                .replace("{{limits-option}}", " --limits interpreted"),
+            false => text.replace("{{limits}}\n", "").replace("{{and-limits}}", "").replace("{{limits-option}}", ""),
+        };
         let fill = |text: &str| {
-            let text = text.replace("{{notes}}", notes.trim_end());
-            let text = match INTERPRETED.contains(&self.folder) {
-                true => text.replace("{{limits}}", LIMITS).replace("{{preset}}", " --limits interpreted"),
-                false => text.replace("\n{{limits}}", "").replace(", {{limits}}", "").replace("{{preset}}", ""),
-            };
+            let text = limits(&text.replace("{{notes}}", notes.trim_end()));
             let text = text.replace("{{name}}", &names.kebab).replace("{{snake}}", &names.snake()).replace("{{Name}}", &names.camel());
             text.replace("{{kind}}", self.kind).replace("{{language}}", self.language).replace("{{summary}}", self.summary)
         };

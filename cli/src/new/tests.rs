@@ -10,7 +10,7 @@ fn args(name: &str, kind: &str, lang: &str, path: &Path) -> Args {
 fn unfilled(text: &str) -> bool {
     text.split("{{")
         .skip(1)
-        .any(|rest| rest.split_once("}}").is_some_and(|(word, _)| !word.is_empty() && word.chars().all(char::is_alphabetic)))
+        .any(|rest| rest.split_once("}}").is_some_and(|(word, _)| !word.is_empty() && word.chars().all(|c| c.is_alphabetic() || c == '-')))
 }
 
 #[test]

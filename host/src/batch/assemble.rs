@@ -125,19 +125,29 @@ impl Assembler {
 
     /// Tokens of each sample after the plan's truncation and within the limit of a row.
     fn lengths(&self, ids: &[u64], samples: &[Tokens<'_>], truncation: Option<u32>) -> Result<Vec<u32>> {
+        let longest = truncation.unwrap_or(u32::MAX);
+        let whole: Vec<u32> = samples.iter().map(|sample| u32::try_from(sample.len()).unwrap_or(u32::MAX).min(longest)).collect();
+        let mut lengths = Vec::with_capacity(whole.len());
+        self.limit(ids, &whole, &mut lengths)?;
+        Ok(lengths)
+    }
+
+    /// Tokens of each sample within the limit of a row.
+    pub(super) fn limit(&self, ids: &[u64], whole: &[u32], lengths: &mut Vec<u32>) -> Result<()> {
         let row = self.arrangement.row_length();
-        let length = |(&id, sample): (&u64, &Tokens<'_>)| {
-            let n = u32::try_from(sample.len()).unwrap_or(u32::MAX).min(truncation.unwrap_or(u32::MAX));
-            match row {
-                Some(row) if n > row && self.overlong == Overlong::Cut => Ok(row),
-                Some(row) if n > row => Err(Error::data(
-                    format!("sample {id} has {n} tokens and a row {row}"),
-                    "set `overlong = \"cut\"` in [batch], let the policy truncate, or choose longer rows",
-                )),
-                _ => Ok(n),
-            }
-        };
-        ids.iter().zip(samples).map(length).collect()
+        for (id, &n) in ids.iter().zip(whole) {
+            lengths.push(match row {
+                Some(row) if n > row && self.overlong == Overlong::Cut => row,
+                Some(row) if n > row => {
+                    return Err(Error::data(
+                        format!("sample {id} has {n} tokens and a row {row}"),
+                        "set `overlong = \"cut\"` in [batch], let the policy truncate, or choose longer rows",
+                    ));
+                }
+                _ => n,
+            });
+        }
+        Ok(())
     }
 
     /// Refuses tokens over the vocabulary, while they are still in the cache.
@@ -170,7 +180,7 @@ impl Assembler {
     }
 
     /// Where each sample begins, and rows and columns of the whole. Padded rows are of `step_longest` tokens where the step has one shape.
-    fn place(&mut self, ids: &[u64], lengths: &[u32], step_longest: Option<u32>) -> Result<(Vec<u64>, [usize; 2])> {
+    pub(super) fn place(&mut self, ids: &[u64], lengths: &[u32], step_longest: Option<u32>) -> Result<(Vec<u64>, [usize; 2])> {
         match self.arrangement {
             Arrangement::Packed => {
                 let mut starts = Vec::with_capacity(lengths.len());

@@ -6,6 +6,7 @@ mod pieces;
 mod cuts;
 mod buffer;
 mod assemble;
+mod room;
 
 use std::{fmt, sync::Arc};
 
@@ -16,6 +17,7 @@ pub use self::{
     cuts::Cuts,
     pieces::{Keep, Pieces},
     plan::{Draw, Plan, Refusal},
+    room::{Room, Rooms},
     shape::Shape,
 };
 use crate::hex;

@@ -3,7 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use wasmtime::Store;
@@ -91,6 +91,17 @@ impl<W> Guest<W> {
     }
 }
 
+/// What one call of a plugin took, and what its instance holds since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Fuel in wasmtime's units, about one an instruction: the same on every machine. 0 for metrics, which are not metered.
+    pub fuel: u64,
+    /// Time from the call to its answer, the host's work for the guest included. It differs from run to run.
+    pub time: Duration,
+    /// Bytes of memories and tables, at 8 bytes an element, that the instance holds: the same on every machine.
+    pub memory: u64,
+}
+
 /// An instance and everything that a call of it needs.
 #[derive(Debug)]
 pub(crate) struct Session<W: 'static> {
@@ -99,6 +110,7 @@ pub(crate) struct Session<W: 'static> {
     limits: Arc<Limits>,
     profile: Profile,
     fuel_used: u64,
+    time: Duration,
     /// The call after which the instance cannot be trusted.
     ended: Option<&'static str>,
 }
@@ -119,11 +131,12 @@ impl<W: Send + 'static> Session<W> {
         if engine.profile == Profile::Bare {
             store.data_mut().work = u64::MAX;
             let (plugin, limits) = (plugin.clone(), limits.clone());
-            return Session { store, plugin, limits, profile: engine.profile, fuel_used: 0, ended: None };
+            return Session { store, plugin, limits, profile: engine.profile, fuel_used: 0, time: Duration::ZERO, ended: None };
         }
         store.limiter(|guest| &mut guest.meter);
         store.set_max_component_handles(limits.handles as usize);
-        Session { store, plugin: plugin.clone(), limits: limits.clone(), profile: engine.profile, fuel_used: 0, ended: None }
+        let (plugin, limits) = (plugin.clone(), limits.clone());
+        Session { store, plugin, limits, profile: engine.profile, fuel_used: 0, time: Duration::ZERO, ended: None }
     }
 
     pub(crate) fn world(&self) -> &W {
@@ -141,6 +154,16 @@ impl<W: Send + 'static> Session<W> {
     /// Fuel of the last call; 0 where fuel is not metered.
     pub(crate) fn fuel_used(&self) -> u64 {
         self.fuel_used
+    }
+
+    /// What the last call took.
+    pub(crate) fn spent(&self) -> Spent {
+        Spent { fuel: self.fuel_used, time: self.time, memory: self.memory_used() }
+    }
+
+    /// Bytes of memories and tables that the instance holds, as they count against [`Limits::memory`]; they never shrink.
+    pub(crate) fn memory_used(&self) -> u64 {
+        self.store.data().meter.used()
     }
 
     /// Makes one call. `asked` is the number of bytes that the guest may hand over at once because the host asked for them.
@@ -181,12 +204,13 @@ impl<W: Send + 'static> Session<W> {
                 return Err(Error::internal(format_args!("plugin `{}`, {name}{step}", self.plugin), &*panic));
             }
         };
+        self.time = start.elapsed();
         if self.profile == Profile::Decide {
             self.fuel_used = self.store.get_fuel().map_or(0, |left| self.limits.fuel.saturating_sub(left));
         }
         self.store.data().log.end();
         tracing::trace!(fuel = self.fuel_used, failed = outcome.is_err(), "called");
-        outcome.map_err(|error| self.end(Called { name, asked, time: start.elapsed() }, step, &error))
+        outcome.map_err(|error| self.end(Called { name, asked, time: self.time }, step, &error))
     }
 
     /// Makes one call that may be refused.

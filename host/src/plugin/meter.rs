@@ -30,6 +30,11 @@ impl Meter {
         Meter { limit: limits.memory, used: 0, parts: limits.parts as usize, refused: None }
     }
 
+    /// Bytes that it holds.
+    pub(crate) fn used(&self) -> u64 {
+        self.used
+    }
+
     /// What was refused.
     pub(crate) fn take_refused(&mut self) -> Option<Refused> {
         self.refused.take()

@@ -13,7 +13,7 @@ use wasmtime::{
 
 use super::{
     bindings::{metric, types},
-    call::{Guest, Session},
+    call::{Guest, Session, Spent},
     engine::Profile,
     limits::Limits,
     outline::Kind,
@@ -250,6 +250,11 @@ impl Metric {
         }
     }
 
+    /// Bytes of memories and tables that it holds, as they count against [`Limits::memory`].
+    pub fn memory_used(&self) -> u64 {
+        self.session.memory_used()
+    }
+
     fn check(&self, samples: &Samples<'_>, values: &Values) -> Result<(), String> {
         if values.len() != samples.len() {
             let (first, last) = (samples.first, samples.first.saturating_add(samples.len() as u64).saturating_sub(1));
@@ -268,6 +273,11 @@ impl Metric {
             return Err(format!("it answered {} for one chunk and {} for another", first, values.value_type()));
         }
         Ok(())
+    }
+
+    /// What the last call took.
+    pub fn spent(&self) -> Spent {
+        self.session.spent()
     }
 }
 

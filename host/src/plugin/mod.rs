@@ -33,6 +33,7 @@ mod inspect;
 pub(crate) mod tests;
 
 pub use self::{
+    call::Spent,
     fetched::{OCI, keep},
     inspect::{Inspection, inspect},
     label::{CONTRACT, Label},

@@ -10,7 +10,7 @@ use wasmtime::{
 
 use super::{
     bindings::{pacing, types},
-    call::{Guest, Session},
+    call::{Guest, Session, Spent},
     engine::Profile,
     limits::Limits,
     outline::Kind,
@@ -111,5 +111,20 @@ impl Pacing {
             return Ok(difficulty);
         }
         Err(self.session.contract(format!("it answered {difficulty}, a difficulty is finite"), report::AUTHOR))
+    }
+
+    /// What the last call took.
+    pub fn spent(&self) -> Spent {
+        self.session.spent()
+    }
+
+    /// Fuel that the last call used: the same on every machine.
+    pub fn fuel_used(&self) -> u64 {
+        self.session.fuel_used()
+    }
+
+    /// Bytes of memories and tables that it holds, as they count against [`Limits::memory`].
+    pub fn memory_used(&self) -> u64 {
+        self.session.memory_used()
     }
 }

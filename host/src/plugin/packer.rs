@@ -10,7 +10,7 @@ use wasmtime::{
 
 use super::{
     bindings::{packer, types},
-    call::{Guest, Session},
+    call::{Guest, Session, Spent},
     engine::Profile,
     limits::Limits,
     outline::Kind,
@@ -114,6 +114,21 @@ impl Packer {
             Ok(()) => Ok(bins),
             Err(problem) => Err(self.session.contract(problem, report::AUTHOR)),
         }
+    }
+
+    /// What the last call took.
+    pub fn spent(&self) -> Spent {
+        self.session.spent()
+    }
+
+    /// Fuel that the last call used: the same on every machine.
+    pub fn fuel_used(&self) -> u64 {
+        self.session.fuel_used()
+    }
+
+    /// Bytes of memories and tables that it holds, as they count against [`Limits::memory`].
+    pub fn memory_used(&self) -> u64 {
+        self.session.memory_used()
     }
 }
 

@@ -10,7 +10,7 @@ use wasmtime::{
 
 use super::{
     bindings::{dataset, logging, pacings, plan, policy, snapshot, streams, types},
-    call::{Guest, Session},
+    call::{Guest, Session, Spent},
     engine::Profile,
     limits::{Limits, show_bytes},
     outline::Kind,
@@ -255,5 +255,15 @@ impl Policy {
     /// Fuel that the last call used: the same on every machine.
     pub fn fuel_used(&self) -> u64 {
         self.session.fuel_used()
+    }
+
+    /// What the last call took.
+    pub fn spent(&self) -> Spent {
+        self.session.spent()
+    }
+
+    /// Bytes of memories and tables that it holds, as they count against [`Limits::memory`].
+    pub fn memory_used(&self) -> u64 {
+        self.session.memory_used()
     }
 }

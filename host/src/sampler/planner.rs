@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Error, Result,
     batch::{Digest, Plan},
-    plugin::{Filled, Step},
+    plugin::{Filled, Spent, Step},
     streams::Streams,
 };
 
@@ -190,7 +190,12 @@ impl Planner {
 
     /// Fuel that the policy used for the last step, in wasmtime's units: the same on every machine.
     pub fn fuel_used(&self) -> u64 {
-        self.warden.fuel_used()
+        self.warden.spent().fuel
+    }
+
+    /// What the policy took to fill the last plan, without the host's work before and after the call.
+    pub fn spent(&self) -> Spent {
+        self.warden.spent()
     }
 
     /// Samples to ask the policy for, and whether there are none left then; none at all if the run is over.

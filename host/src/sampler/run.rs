@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    batch::{Arrangement, Assembler, Pack, Pool, Shape},
+    batch::{Arrangement, Assembler, Pack, Pool, Rooms, Shape},
     columns::{Column, Columns},
     dataset::{self, Dataset, View},
     hex,
@@ -155,6 +155,24 @@ impl Run {
             &self.config.place("batch.global-batch-size"),
         )?;
         Ok(self)
+    }
+
+    /// Whether batches have places that no token fills: rows of a length that samples need not have.
+    pub fn is_padded(&self) -> bool {
+        self.arrangement != Arrangement::Packed
+    }
+
+    /// What measures how much of the batches of all ranks is padding.
+    ///
+    /// # Errors
+    /// [`Error::Plugin`] if the packer refuses its configuration or fails.
+    pub fn rooms(&self) -> Result<Rooms> {
+        let one = &self.shape;
+        let of_rank = |rank| {
+            let (global, world) = (one.global(), one.dp_world_size());
+            Shape::resolve(global, Some(one.micro_batch()), Some(one.accumulation()), rank, world, "batch.global-batch-size")
+        };
+        Ok(Rooms::new(self.assembler()?, (0..one.dp_world_size()).map(of_rank).collect::<Result<_>>()?))
     }
 
     /// Starts the packer of `[batch.tokens]`, if it has one.

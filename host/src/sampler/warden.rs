@@ -14,7 +14,7 @@ use crate::{
     batch::Plan,
     columns::Columns,
     hex,
-    plugin::{Context, Filled, Policy, PolicyPlugin, Step},
+    plugin::{Context, Filled, Policy, PolicyPlugin, Spent, Step},
     streams::Streams,
 };
 
@@ -27,7 +27,7 @@ pub(crate) struct Warden {
     /// What decides in its place when it fails.
     spare: Option<Arc<PolicyPlugin>>,
     fell_back: Option<Arc<FellBack>>,
-    fuel_used: u64,
+    spent: Spent,
 }
 
 /// What a policy answered, and what it remembers since, if it remembers.
@@ -90,7 +90,7 @@ impl Warden {
             restarts: restarts.clone(),
             conditions_changed,
         };
-        Ok(Warden { policy: maker.make(progress)?, maker, guard, spare, fell_back: progress.fell_back.clone(), fuel_used: 0 })
+        Ok(Warden { policy: maker.make(progress)?, maker, guard, spare, fell_back: progress.fell_back.clone(), spent: Spent::default() })
     }
 
     /// Has the policy fill the plan of the step that comes after `progress`, and asks what it remembers then.
@@ -98,15 +98,15 @@ impl Warden {
     /// # Errors
     /// Those of [`Policy::fill`] and [`Policy::save`], if the run ends by them.
     pub(crate) fn fill(&mut self, step: Step, plan: &mut Plan, progress: &Progress) -> Result<Answer> {
-        let Warden { policy, maker, guard, fuel_used, .. } = self;
-        let answer = guard.ask(policy, || maker.make(progress), |policy| ask(policy, &maker.plugin, step, plan, fuel_used));
+        let Warden { policy, maker, guard, spent, .. } = self;
+        let answer = guard.ask(policy, || maker.make(progress), |policy| ask(policy, &maker.plugin, step, plan, spent));
         match answer {
             Err(error) => match (verdict(&error), self.spare.take()) {
                 (Some(fault), Some(spare)) => {
                     let fell_back = FellBack::new(step.index, fault, &self.maker.plugin, &spare);
                     tracing::error!(step = step.index, %fault, "{}", fell_back.in_words());
                     self.fall_back(spare, fell_back, progress)?;
-                    ask(&mut self.policy, &self.maker.plugin, step, plan, &mut self.fuel_used)
+                    ask(&mut self.policy, &self.maker.plugin, step, plan, &mut self.spent)
                 }
                 _ => Err(error),
             },
@@ -135,17 +135,17 @@ impl Warden {
         self.policy.streams()
     }
 
-    /// Fuel of the last plan.
-    pub(crate) fn fuel_used(&self) -> u64 {
-        self.fuel_used
+    /// What the policy took for the last plan.
+    pub(crate) fn spent(&self) -> Spent {
+        self.spent
     }
 }
 
 /// Both calls of a step. What the policy remembers is asked for at once, so that a fault of either undoes the same.
-fn ask(policy: &mut Policy, plugin: &PolicyPlugin, step: Step, plan: &mut Plan, fuel_used: &mut u64) -> Result<Answer> {
+fn ask(policy: &mut Policy, plugin: &PolicyPlugin, step: Step, plan: &mut Plan, spent: &mut Spent) -> Result<Answer> {
     plan.reset(plan.size());
     let filled = policy.fill(step, plan)?;
-    *fuel_used = policy.fuel_used();
+    *spent = policy.spent();
     let remembered = if plugin.is_stateful() { Some(policy.save()?) } else { None };
     Ok((filled, remembered))
 }

@@ -10,6 +10,7 @@ mod analysis;
 mod assembly;
 mod memory;
 mod policy;
+mod report;
 mod run;
 
 use std::env;
@@ -29,6 +30,7 @@ fn main() -> Result<()> {
         ("select", run::difficulty_change),
         ("open", run::open_resume_state),
         ("assembly", assembly::against_memcpy),
+        ("report", report::honest),
         ("memory", memory::resident),
     ])
 }

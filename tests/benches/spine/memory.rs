@@ -54,12 +54,12 @@ pub(crate) fn child(job: &str) -> Result<()> {
     let result = thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                most.fetch_max(anonymous_kib(), Ordering::Relaxed);
+                most.fetch_max(anonymous_kib("self"), Ordering::Relaxed);
                 thread::sleep(Duration::from_millis(2));
             }
         });
         let result = if job == "analyze" { analyze() } else { run() };
-        most.fetch_max(anonymous_kib(), Ordering::Relaxed);
+        most.fetch_max(anonymous_kib("self"), Ordering::Relaxed);
         done.store(true, Ordering::Relaxed);
         result
     });
@@ -68,8 +68,9 @@ pub(crate) fn child(job: &str) -> Result<()> {
     Ok(())
 }
 
-fn anonymous_kib() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// Memory of a process besides mapped files, in KiB.
+pub(crate) fn anonymous_kib(process: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("RssAnon:"));
     line.and_then(|line| line.split_whitespace().nth(1)).and_then(|n| n.parse().ok()).unwrap_or(0)
 }

@@ -48,7 +48,7 @@ pub(super) fn sources() -> PathBuf {
 }
 
 /// One of the plugins that were built from Rust.
-pub(super) fn evil(name: &str) -> PathBuf {
+pub(crate) fn evil(name: &str) -> PathBuf {
     let folder = env::var_os("CURRICLE_HOSTILE").map(PathBuf::from);
     let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/hostile"));
     let path = folder.join(format!("{name}.wasm"));
@@ -57,7 +57,7 @@ pub(super) fn evil(name: &str) -> PathBuf {
 }
 
 /// A component in the text of a file.
-pub(super) fn component(text: &str) -> Vec<u8> {
+pub(crate) fn component(text: &str) -> Vec<u8> {
     let kind = text.lines().nth(1).and_then(|line| line.strip_prefix(";; ")).expect("a second line that says what it is");
     match kind.split_once(": ") {
         None if kind == "component" => parse(text),

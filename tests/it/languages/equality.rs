@@ -67,11 +67,10 @@ fn dataset(folder: &Path, token_type: TokenType, width: usize) -> (Dataset, Vec<
     let mut writer = IndexedWriter::create(folder.join("data"), token_type, Magic::MMap).unwrap();
     let mut expected = Vec::new();
     for i in 0..3_000u64 {
-        let (length, kinds) = (noise(i) % 80, 1 + noise(i ^ 1 << 40) % 100);
+        let (length, kinds) = (noise(i) % 80, 1 + noise(i ^ (1 << 40)) % 100);
         let tokens: Vec<u32> = (0..length).map(|t| (noise(i << 20 | noise(t) % kinds) as u32) >> shift).collect();
-        for token in &tokens {
-            writer.push(&token.to_le_bytes()[..width]).unwrap();
-        }
+        let bytes: Vec<u8> = tokens.iter().flat_map(|token| token.to_le_bytes().into_iter().take(width)).collect();
+        writer.push(&bytes).unwrap();
         writer.end_document().unwrap();
         let distinct = tokens.iter().collect::<HashSet<_>>().len();
         expected.push(if tokens.is_empty() { 0.0 } else { (distinct as f64 / tokens.len() as f64) as f32 });

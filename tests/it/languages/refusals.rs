@@ -24,9 +24,9 @@ fn same_in_all(config: &str, code: &str, words: &str) {
 
 #[test]
 fn a_configuration_that_the_schema_refuses_is_refused_alike_in_every_language() {
-    same_in_all("{ column = \"hardness\", from = 2.0, steps = 10 }", "plugin-config", "/from");
-    same_in_all("{ column = \"hardness\", from = 0.5 }", "plugin-config", "steps");
-    same_in_all("{ column = \"hardness\", from = 0.5, steps = 10, more = 1 }", "plugin-config", "more");
+    same_in_all("{ column = \"hardness\", from = 2.0, steps = 10 }", "config", "`from`");
+    same_in_all("{ column = \"hardness\", from = 0.5 }", "config", "steps");
+    same_in_all("{ column = \"hardness\", from = 0.5, steps = 10, more = 1 }", "config", "more");
 }
 
 #[test]

@@ -8,7 +8,7 @@ fn outlives(language: &str, memory: &str) {
     let path = Path::new(&folder).join(format!("soak-{language}.wasm"));
     let corpus = Corpus::new(5_000);
     let run = corpus.run(&format!(
-        "[batch]\nglobal-batch-size = 64\n[policy]\nplugin = {:?}\nlimits = {{ memory = \"{memory}\" }}\n",
+        "[batch]\nglobal-batch-size = 64\n[policy]\nplugin = {:?}\nlimits = {{ memory = \"{memory}\", compile-time = \"600s\" }}\n",
         path.to_string_lossy()
     ));
     let mut planner = run.planner().unwrap();

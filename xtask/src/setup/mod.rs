@@ -1,6 +1,7 @@
 //! What plugins of every language and the tests need. What is there is left alone, so this is quick when nothing is missing.
 
 mod apt;
+mod browser;
 mod clang;
 mod node;
 mod python;
@@ -23,6 +24,11 @@ pub(crate) fn run() -> Result<()> {
     python::run()?;
     node::run()?;
     registry::run()
+}
+
+/// Sees to a browser, which only tests need.
+pub(crate) fn browser() -> Result<()> {
+    browser::run()
 }
 
 /// Folders in which `curricle build` looks for compilers before it looks elsewhere, as a list of paths.

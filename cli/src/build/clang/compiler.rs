@@ -99,15 +99,16 @@ impl Compiler {
     /// Whether it compiles and links a library that takes the standard one.
     pub(crate) fn works(&self, plus: bool) -> bool {
         let (mut command, language, source) = if plus {
-            (self.plus(), "c++", "#include <string>\nstd::string text(int n) { return std::to_string(n); }\n")
+            (self.plus(), "c++", "#include <string>\nEXPORT int probe(int n) { return int(std::to_string(n).size()); }\n")
         } else {
-            (self.plain(), "c", "#include <stdlib.h>\ndouble number(const char *text) { return strtod(text, NULL); }\n")
+            (self.plain(), "c", "#include <stdlib.h>\nEXPORT double probe(const char *text) { return strtod(text, NULL); }\n")
         };
+        command.arg("-DEXPORT=__attribute__((export_name(\"probe\")))");
         if plus {
             super::plus_plus(&mut command);
         }
         let Ok(folder) = tempfile::tempdir() else { return false };
-        command.args(self.link_args()).args(["-Wl,--export-all", "-x", language, "-", "-o"]).arg(folder.path().join("probe.wasm"));
+        command.args(self.link_args()).args(["-x", language, "-", "-o"]).arg(folder.path().join("probe.wasm"));
         let Ok(mut child) = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn() else { return false };
         let written = child.stdin.take().is_some_and(|mut input| input.write_all(source.as_bytes()).is_ok());
         child.wait().is_ok_and(|status| status.success()) && written

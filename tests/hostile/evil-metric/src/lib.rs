@@ -1,6 +1,6 @@
 //! A metric that measures lengths in one pass, and does wrong where it is told to.
 
-use curricle_guest::{ConfigSchema, Metric, Needs, Result, Samples, Schema, Values, export};
+use curricle_guest::{ConfigSchema, Metric, Needs, Result, Samples, Schema, Tokens, Values, export};
 use serde::Deserialize;
 use wrong::{Wrong, commit};
 
@@ -55,6 +55,16 @@ enum Answer {
     Partial,
     /// A merged result that is 32 MiB larger than what was merged.
     Merge,
+    /// Partial results that hold what was handed over before: no fault of a call, and neither are the next five.
+    Keeps,
+    /// Merged results that hold what was merged before.
+    Remembers,
+    /// Merged results that are means, of which the mean is another with every tree.
+    Means,
+    /// Values that depend on the samples beside them.
+    Neighbours,
+    /// Values that depend on the bytes of a token.
+    Width,
     /// Merged results that have nothing to do with what was merged: no fault of a call.
     Lies,
     /// An infinite total.
@@ -72,6 +82,7 @@ enum Answer {
 pub struct Evil {
     config: Config,
     tokens: u64,
+    merged: u64,
 }
 
 impl Metric for Evil {
@@ -86,7 +97,7 @@ impl Metric for Evil {
     }
 
     fn configure(config: Config) -> Result<Self> {
-        let evil = Evil { config, tokens: 0 };
+        let evil = Evil { config, tokens: 0, merged: 0 };
         evil.general(Call::Configure)?;
         Ok(evil)
     }
@@ -105,7 +116,11 @@ impl Metric for Evil {
         if self.does(Answer::Partial) {
             return vec![0; 64 << 20];
         }
-        std::mem::take(&mut self.tokens).to_le_bytes().to_vec()
+        let tokens = self.tokens;
+        if !self.does(Answer::Keeps) {
+            self.tokens = 0;
+        }
+        tokens.to_le_bytes().to_vec()
     }
 
     fn merge(&mut self, _: u32, partials: &[Vec<u8>]) -> Result<Vec<u8>> {
@@ -115,7 +130,16 @@ impl Metric for Evil {
         }
         let number = |bytes: &Vec<u8>| bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
         let sum = partials.iter().map(number).fold(0, u64::wrapping_add);
-        Ok(if self.does(Answer::Lies) { 42u64 } else { sum }.to_le_bytes().to_vec())
+        let merged = match self.config.answer {
+            Some(Answer::Lies) => 42,
+            Some(Answer::Means) => sum / (partials.len() as u64).max(1),
+            Some(Answer::Remembers) => {
+                self.merged = self.merged.wrapping_add(sum);
+                self.merged
+            }
+            _ => sum,
+        };
+        Ok(merged.to_le_bytes().to_vec())
     }
 
     fn finish(&mut self, _: u32, merged: &[u8]) -> Result<()> {
@@ -148,6 +172,11 @@ impl Metric for Evil {
             }
             Some(Answer::Short) => drop(lengths.pop()),
             Some(Answer::Long) => lengths.push(0.0),
+            Some(Answer::Neighbours) => {
+                let longest = lengths.iter().copied().fold(1.0, f32::max);
+                lengths.iter_mut().for_each(|length| *length /= longest);
+            }
+            Some(Answer::Width) => lengths.iter_mut().for_each(|length| *length *= width(samples)),
             Some(Answer::Type) => return Ok(lengths.into_iter().map(f64::from).collect::<Vec<f64>>().into()),
             _ => {}
         }
@@ -166,6 +195,15 @@ impl Evil {
 
     fn does(&self, answer: Answer) -> bool {
         self.config.answer == Some(answer)
+    }
+}
+
+/// Bytes of a token.
+fn width(samples: &Samples) -> f32 {
+    match samples.tokens() {
+        Tokens::U8(_) => 1.0,
+        Tokens::U16(_) => 2.0,
+        Tokens::U32(_) => 4.0,
     }
 }
 

@@ -10,7 +10,7 @@ use wrong::{Wrong, commit};
 pub struct Config {
     /// A misdeed that every world has.
     wrong: Option<Wrong>,
-    /// What it answers instead: `nan`, `infinite` or `negative`.
+    /// What it answers instead: `nan`, `infinite`, `negative` or `counts`.
     answer: Option<Answer>,
     /// The step from which it does wrong.
     #[serde(default)]
@@ -30,19 +30,22 @@ enum Answer {
     Nan,
     Infinite,
     Negative,
+    /// One more with every question: no fault of a call.
+    Counts,
 }
 
 /// The pacing function.
 #[derive(Debug)]
 pub struct Evil {
     config: Config,
+    asked: u64,
 }
 
 impl Pacing for Evil {
     type Config = Config;
 
     fn configure(config: Config) -> Result<Self> {
-        Ok(Evil { config })
+        Ok(Evil { config, asked: 0 })
     }
 
     fn difficulty(&mut self, step: u64) -> f64 {
@@ -57,6 +60,10 @@ impl Pacing for Evil {
             Some(Answer::Nan) => f64::NAN,
             Some(Answer::Infinite) => f64::INFINITY,
             Some(Answer::Negative) => -1e300,
+            Some(Answer::Counts) => {
+                self.asked += 1;
+                self.asked as f64
+            }
             None => 10.0,
         }
     }

@@ -34,19 +34,22 @@ enum Pack {
     Long,
     /// A bin beyond all others.
     Far,
+    /// Bins the other way round every second time: no fault of a call.
+    Remembers,
 }
 
 /// The packer.
 #[derive(Debug)]
 pub struct Evil {
     config: Config,
+    asked: u64,
 }
 
 impl Packer for Evil {
     type Config = Config;
 
     fn configure(config: Config) -> Result<Self> {
-        Ok(Evil { config })
+        Ok(Evil { config, asked: 0 })
     }
 
     fn pack(&mut self, lengths: &[u32], _: u32, _: Option<u32>) -> Result<Vec<u32>> {
@@ -54,8 +57,10 @@ impl Packer for Evil {
             commit(wrong)?;
         }
         let n = lengths.len() as u32;
+        self.asked += 1;
         Ok(match self.config.pack {
-            None => (0..n).collect(),
+            Some(Pack::Remembers) if self.asked.is_multiple_of(2) => (0..n).rev().collect(),
+            None | Some(Pack::Remembers) => (0..n).collect(),
             Some(Pack::Overfull) => vec![0; lengths.len()],
             Some(Pack::Gap) => (0..n).map(|i| if i == 0 { 1 } else { i }).collect(),
             Some(Pack::Short) => (1..n).collect(),

@@ -1,6 +1,6 @@
 //! A policy that draws honestly from one stream until the step, or in the call, where it is told to do wrong.
 
-use std::hint::black_box;
+use std::{cell::Cell, hint::black_box};
 
 use curricle_guest::{
     Condition, ConfigSchema, Error, Order, Plan, Policy, Result, Schema, Snapshot, Step, Stream, dataset, export, pacings,
@@ -87,6 +87,8 @@ enum Fill {
     Quantile,
     /// Another stream after `at` calls of this instance: no fault, and not the same on every rank.
     Drift,
+    /// Another stream once this instance was saved: no fault, and not the same where nobody saves.
+    Saved,
 }
 
 /// The policy.
@@ -95,6 +97,7 @@ pub struct Evil {
     config: Config,
     stream: Stream,
     calls: u64,
+    saved: Cell<bool>,
 }
 
 impl Policy for Evil {
@@ -102,7 +105,7 @@ impl Policy for Evil {
 
     fn configure(config: Config) -> Result<Self> {
         let stream = Stream::open("all", &[], &Order::Sequential)?;
-        let evil = Evil { config, stream, calls: 0 };
+        let evil = Evil { config, stream, calls: 0, saved: Cell::new(false) };
         evil.general(Call::Configure)?;
         Ok(evil)
     }
@@ -152,6 +155,8 @@ impl Policy for Evil {
             Fill::Quantile => drop(dataset::quantile("length", 1.5)?),
             Fill::Drift if self.calls > self.config.at => return plan.draw(Stream::shuffled("other", &[])?, size),
             Fill::Drift => {}
+            Fill::Saved if self.saved.get() => return plan.draw(Stream::shuffled("other", &[])?, size),
+            Fill::Saved => {}
         }
         plan.draw(self.stream, size)
     }
@@ -171,6 +176,7 @@ impl Snapshot for Evil {
     fn save(&self) -> Vec<u8> {
         // `save` cannot refuse.
         let _ = self.general(Call::Save);
+        self.saved.set(true);
         [vec![0xe5], vec![0; self.config.state]].concat()
     }
 

@@ -32,14 +32,21 @@ impl Metric for {{Name}} {
 
 impl {{Name}} {
     fn shares<T: Token>(&mut self, samples: &Samples, tokens: &[T]) -> Result<Values> {
-        let shares: Result<Vec<f32>> = samples.split(tokens).map(|sample| self.share(sample)).collect();
+        let shares: Result<Vec<f32>> = samples
+            .split(tokens)
+            .map(|sample| self.share(sample))
+            .collect();
         Ok(shares?.into())
     }
 
     fn share<T: Token>(&mut self, sample: &[T]) -> Result<f32> {
-        let Some(largest) = sample.iter().map(|token| token.index()).max() else { return Ok(0.0) };
+        let Some(largest) = sample.iter().map(|token| token.index()).max() else {
+            return Ok(0.0);
+        };
         if largest >= VOCABULARY {
-            return Err(Error::data(format!("token {largest} is not below {VOCABULARY}")));
+            return Err(Error::data(format!(
+                "token {largest} is not below {VOCABULARY}"
+            )));
         }
         self.last.resize(self.last.len().max(largest + 1), 0);
         self.sample = self.sample.wrapping_add(1);

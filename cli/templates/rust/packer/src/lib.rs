@@ -33,10 +33,17 @@ impl Packer for {{Name}} {
     type Config = Config;
 
     fn configure(config: Config) -> Result<Self> {
-        Ok(Self { open: config.open as usize })
+        Ok(Self {
+            open: config.open as usize,
+        })
     }
 
-    fn pack(&mut self, lengths: &[u32], capacity: u32, max_samples: Option<u32>) -> Result<Vec<u32>> {
+    fn pack(
+        &mut self,
+        lengths: &[u32],
+        capacity: u32,
+        max_samples: Option<u32>,
+    ) -> Result<Vec<u32>> {
         let most = max_samples.unwrap_or(u32::MAX);
         let mut rows: Vec<Row> = Vec::new();
         let mut answer = Vec::with_capacity(lengths.len());

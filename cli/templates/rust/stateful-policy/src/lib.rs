@@ -2,9 +2,7 @@
 
 use std::collections::VecDeque;
 
-use curricle_guest::{
-    Error, ConfigSchema, Plan, Policy, Result, Snapshot, Step, Stream, export,
-};
+use curricle_guest::{ConfigSchema, Error, Plan, Policy, Result, Snapshot, Step, Stream, export};
 use serde::Deserialize;
 
 /// What the run file says in `[policy.config]`.
@@ -33,7 +31,11 @@ impl Policy for {{Name}} {
     fn configure(config: Config) -> Result<Self> {
         let all = Stream::shuffled("all", &[])?;
         let waiting = VecDeque::new();
-        Ok(Self { config, all, waiting })
+        Ok(Self {
+            config,
+            all,
+            waiting,
+        })
     }
 
     fn fill(&mut self, _: Step, plan: &mut Plan) -> Result<()> {

@@ -7,7 +7,7 @@ use plotters::{
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-use crate::history::History;
+use super::history::History;
 
 /// Streams with a colour of their own; the rest is drawn as one.
 const NAMED: usize = 10;

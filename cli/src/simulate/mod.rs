@@ -1,29 +1,35 @@
 //! `curricle simulate`: what a policy would sample, before a GPU-hour is spent. No token is read.
 
+mod chart;
+mod history;
+mod plan;
+mod report;
+
 use std::{
     fs,
     io::{self, BufWriter, Write},
     path::PathBuf,
-    time::Instant,
 };
 
 use anyhow::{Context, Result};
-use curricle::{Planned, Planner, atomic::AtomicFile};
+use curricle::{Planned, Planner, Run, RunConfig, atomic::AtomicFile};
 
-use crate::{
-    chart,
+use self::{
     history::{History, stream_name},
-    run_options::RunOptions,
-    terminal,
+    plan::plan,
 };
+use crate::{run_options::RunOptions, terminal};
 
 /// Plans the steps of a run without reading a token, and shows what each drew from which stream.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   curricle simulate curricle.toml --steps 1000
+  curricle simulate curricle.toml --steps 100000 --report draws.html
+  curricle simulate curricle.toml --steps 100000 --report draws.html --against other.toml
   curricle simulate curricle.toml --steps 100000 --csv draws.csv --plot draws.svg
   curricle simulate curricle.toml --steps 1000 --json | jq .streams
 
+The report is one page for a browser that needs no network. docs/simulate.md tells what it shows, and what of it is an estimate.
 The CSV has one row per step and value: step, kind (`draw`, `append` or `annotation`), name, value.")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -31,6 +37,15 @@ pub(crate) struct Args {
     /// Steps to plan.
     #[arg(long, value_name = "N")]
     steps: u64,
+    /// Writes a page about what was sampled: streams, categories, lengths, padding, repeats, fuel and time.
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// Run file of another run, from its start, to stand beside the first in the report.
+    #[arg(long, value_name = "RUN", requires = "report")]
+    against: Option<PathBuf>,
+    /// Leaves measured times out of the report, so that the same run gives the same bytes.
+    #[arg(long, requires = "report")]
+    no_times: bool,
     /// Writes every draw and annotation of every step.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
@@ -44,6 +59,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<()> {
     let run = args.run.open()?;
+    // Both are opened before either is planned: a mistake in the second should not cost the time of the first.
+    let other = args.against.as_ref().map(|path| open_other(path, args.run.seed)).transpose()?;
     let mut planner = args.run.planner(&run)?;
     let first = planner.state().step();
     let mut history = History::new(first, args.steps);
@@ -51,28 +68,14 @@ pub(crate) fn run(args: Args) -> Result<()> {
     if let Some(csv) = &mut csv {
         writeln!(csv, "step,kind,name,value")?;
     }
-
-    let bar = terminal::progress(args.steps, "steps", "planning");
-    let started = Instant::now();
-    let mut spare = None;
-    for _ in 0..args.steps {
-        if terminal::interrupted() {
-            break;
-        }
-        let planned = match spare.take() {
-            Some(plan) => planner.plan_into(plan)?,
-            None => planner.plan()?,
-        };
-        let Some(planned) = planned else { break };
-        history.add(&planner, &planned);
+    let report = args.report.as_ref().map(|_| args.run.run.as_path());
+    let done = plan(&run, &mut planner, args.steps, report, &mut |planner, planned| {
+        history.add(planner, planned);
         if let Some(csv) = &mut csv {
-            write_rows(csv, &planner, &planned)?;
+            write_rows(csv, planner, planned)?;
         }
-        bar.inc(1);
-        spare = Some(planned.plan);
-    }
-    bar.finish_and_clear();
-    let seconds = started.elapsed().as_secs_f64();
+        Ok(())
+    })?;
 
     if let Some(csv) = csv {
         csv.into_inner().map_err(|e| e.into_error()).context("cannot write the CSV")?.commit()?;
@@ -83,23 +86,16 @@ pub(crate) fn run(args: Args) -> Result<()> {
         let svg = chart::draw(&title, &history)?;
         curricle::atomic::write(path, svg.as_bytes())?;
     }
-    let state = planner.state();
-    if args.json {
-        let mut summary = history.to_json(seconds);
-        if let Some(fell_back) = state.fell_back() {
-            summary["fell_back"] = serde_json::to_value(fell_back)?;
+    if let (Some(path), Some(recording)) = (&args.report, done.recording) {
+        let mut recordings = vec![recording];
+        if let Some((path, other)) = &other {
+            let mut planner = other.planner()?;
+            recordings.extend(plan(other, &mut planner, args.steps, Some(path), &mut |_, _| Ok(()))?.recording);
         }
-        terminal::print_json(&summary)?;
-    } else {
-        history.print(seconds, &mut io::stdout().lock())?;
-        if let Some(fell_back) = state.fell_back() {
-            writeln!(io::stdout(), "\n{}", fell_back.in_words())?;
-        }
-        for (place, restarts) in state.restarts() {
-            writeln!(io::stdout(), "\n{place}: {restarts} restarts after faults")?;
-        }
+        curricle::atomic::write(path, report::page(&recordings, !args.no_times)?.as_bytes())?;
     }
-    for path in args.csv.iter().chain(&args.plot) {
+    print(&args, &planner, &history, done.seconds)?;
+    for path in args.csv.iter().chain(&args.plot).chain(&args.report) {
         let size = fs::metadata(path).map(|m| m.len()).unwrap_or(0);
         eprintln!("wrote {} ({size} bytes)", path.display());
     }
@@ -109,6 +105,32 @@ pub(crate) fn run(args: Args) -> Result<()> {
             remedy: "what was planned so far is above".into(),
         }
         .into());
+    }
+    Ok(())
+}
+
+fn open_other(path: &PathBuf, seed: Option<u64>) -> Result<(PathBuf, Run)> {
+    let mut config = RunConfig::load(path)?;
+    config.seed = seed.unwrap_or(config.seed);
+    Ok((path.clone(), Run::open(config)?))
+}
+
+/// Prints what was sampled.
+fn print(args: &Args, planner: &Planner, history: &History, seconds: f64) -> Result<()> {
+    let state = planner.state();
+    if args.json {
+        let mut summary = history.to_json(seconds);
+        if let Some(fell_back) = state.fell_back() {
+            summary["fell_back"] = serde_json::to_value(fell_back)?;
+        }
+        return terminal::print_json(&summary);
+    }
+    history.print(seconds, &mut io::stdout().lock())?;
+    if let Some(fell_back) = state.fell_back() {
+        writeln!(io::stdout(), "\n{}", fell_back.in_words())?;
+    }
+    for (place, restarts) in state.restarts() {
+        writeln!(io::stdout(), "\n{place}: {restarts} restarts after faults")?;
     }
     Ok(())
 }

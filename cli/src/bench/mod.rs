@@ -1,0 +1,205 @@
+//! `curricle bench`: what a plugin costs, and against the native build of the same crate.
+
+mod data;
+mod measure;
+mod native;
+mod spread;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use curricle::plugin::{self, Inspection, Kind};
+use serde_json::{Value, json};
+
+use self::{
+    measure::Measured,
+    spread::{Spread, time, whole},
+};
+use crate::{build, project::Project, terminal};
+
+/// Measure what a plugin costs, on data made for it.
+///
+/// A policy: time and fuel of a step. A metric: tokens a second, of each width. A pacing function, a packer: time and fuel of a call. Of a Rust
+/// project the same crate is also built natively and measured on the same data, without a sandbox.
+///
+/// A policy gets 100 000 samples with the columns `difficulty` (numbers from 0 to 1), `seqlen` (lengths), `domain` (categories), and every column
+/// that its configuration names under a key such as `column`: one of numbers, or, beside weights, of the categories that are weighted.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  curricle bench uniform
+  curricle bench my-policy --config '{\"column\": \"difficulty\", \"steps\": 1000}'
+  curricle bench my-metric.wasm --json
+
+Times are of this machine and this moment: the middle half of them says how much it shook. Fuel is the same on every machine.")]
+pub(crate) struct Args {
+    /// A project's folder, which is built first, a `.wasm` file, or the name of a built-in plugin.
+    #[arg(value_name = "PLUGIN", default_value = ".")]
+    plugin: PathBuf,
+    /// The plugin's configuration: JSON, or a file of JSON or TOML. Left out, that of the first of the project's scenarios that has one.
+    #[arg(long, value_name = "JSON|FILE")]
+    config: Option<String>,
+    /// Steps, calls or chunks to measure at most; ten seconds are given to each work.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    steps: u64,
+    /// Measures the sandboxed plugin only, and builds nothing natively.
+    #[arg(long)]
+    no_native: bool,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: Args) -> Result<()> {
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let path = if args.plugin.is_dir() { built(&args.plugin, folder.path())? } else { plugin::find(&args.plugin.to_string_lossy())? };
+    let seen = plugin::inspect(&path)?;
+    let config = configuration(&args)?;
+    let works = match seen.kind {
+        Kind::Policy | Kind::StatefulPolicy => measure::policy(&path, &config, args.steps, folder.path())?,
+        Kind::Metric => measure::metric(&path, &config, args.steps.min(200))?,
+        Kind::Pacing => measure::pacing(&path, &config, args.steps)?,
+        Kind::Packer => measure::packer(&path, &config, args.steps)?,
+        other => bail!("a plugin of kind {other:?} cannot be measured; use a newer curricle"),
+    };
+    let native = if args.no_native { None } else { native(&args, &seen, &config) };
+    if args.json {
+        return terminal::print_json(&facts(&path, &seen, &config, &works, native.as_ref()));
+    }
+    print(&seen, &config, &works, native.as_ref())
+}
+
+/// The one component of a project.
+fn built(project: &Path, out: &Path) -> Result<PathBuf> {
+    let mut built = build::build(project, &out.join("built"))?;
+    match (built.pop(), built.is_empty()) {
+        (Some(one), true) => Ok(one.path),
+        _ => bail!("`{}` is a workspace of several plugins; name the folder of one", project.display()),
+    }
+}
+
+/// What was given, or is in a scenario, or nothing.
+fn configuration(args: &Args) -> Result<Value> {
+    match &args.config {
+        Some(given) => crate::test::config::read(given),
+        None => of_scenarios(&args.plugin.join("scenarios")),
+    }
+}
+
+fn of_scenarios(folder: &Path) -> Result<Value> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(json!({})) };
+    let mut files: Vec<PathBuf> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|p| p.extension().is_some_and(|e| e == "toml")).collect();
+    files.sort();
+    for file in files {
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
+        let table: toml::Table = toml::from_str(&text).with_context(|| format!("`{}` is no TOML", file.display()))?;
+        // Of one that must be refused, nothing can be measured.
+        let refused = table.get("expect").is_some_and(|expect| expect.get("refused").is_some());
+        if let Some(config) = table.get("config").filter(|_| !refused) {
+            return Ok(serde_json::to_value(config)?);
+        }
+    }
+    Ok(json!({}))
+}
+
+/// Times of the native build, if the project has one; why not, on standard error, if it should have.
+fn native(args: &Args, seen: &Inspection, config: &Value) -> Option<Vec<Spread>> {
+    if !matches!(Project::open(&args.plugin), Ok(Project::Cargo(_))) {
+        return None;
+    }
+    let steps = if seen.kind == Kind::Metric { args.steps.min(200) } else { args.steps };
+    match native::measure(&args.plugin, seen.kind, config, steps) {
+        Ok(spreads) => Some(spreads),
+        Err(error) => {
+            eprintln!("not measured natively: {error:#}");
+            None
+        }
+    }
+}
+
+fn facts(path: &Path, seen: &Inspection, config: &Value, works: &[Measured], native: Option<&Vec<Spread>>) -> Value {
+    let works: Vec<Value> = works
+        .iter()
+        .enumerate()
+        .map(|(i, work)| {
+            let native = native.and_then(|native| native.get(i));
+            json!({
+                "work": work.work,
+                "ns": work.time.json(),
+                "ns_with_host": work.whole.as_ref().map(Spread::json),
+                "fuel": work.fuel.as_ref().map(Spread::json),
+                "memory": work.memory,
+                "tokens": work.tokens,
+                "tokens_per_second": work.tokens.map(|n| rate(n, &work.time)),
+                "native_ns": native.map(Spread::json),
+                "native_ratio": native.map(|native| work.time.median() / native.median()),
+            })
+        })
+        .collect();
+    json!({
+        "plugin": seen.description.name,
+        "version": seen.description.version,
+        "path": path.display().to_string(),
+        "sha256": curricle::hex(&seen.sha256),
+        "config": config,
+        "works": works,
+    })
+}
+
+/// Tokens a second.
+fn rate(tokens: u64, time: &Spread) -> f64 {
+    tokens as f64 / time.median() * 1e9
+}
+
+fn print(seen: &Inspection, config: &Value, works: &[Measured], native: Option<&Vec<Spread>>) -> Result<()> {
+    use crate::terminal::say;
+    say(format_args!("{} {}, configuration {config}", seen.description.name, seen.description.version))?;
+    for (i, work) in works.iter().enumerate() {
+        let n = work.time.len();
+        say(format_args!("\n{}: {n} times, middle half within {:.0} % of the median", work.work, work.time.shake() * 100.0))?;
+        say(format_args!("  {:<14} {:>10} {:>10} {:>10} {:>10} {:>10}", "", "least", "p50", "p90", "p99", "most"))?;
+        let line = |name: &str, five: [String; 5]| {
+            let [a, b, c, d, e] = five;
+            say(format_args!("  {name:<14} {a:>10} {b:>10} {c:>10} {d:>10} {e:>10}"))
+        };
+        line("time", work.time.five(time))?;
+        if let Some(with_host) = &work.whole {
+            line("with the host", with_host.five(time))?;
+        }
+        if let Some(fuel) = &work.fuel {
+            line("fuel", fuel.five(whole))?;
+        }
+        if let Some(native) = native.and_then(|native| native.get(i)) {
+            line("native", native.five(time))?;
+            let double = if matches!(seen.kind, Kind::Policy | Kind::StatefulPolicy) {
+                ", which draws with the SDK's double of the host"
+            } else {
+                ""
+            };
+            say(format_args!("  {:.2} of the native time{double}", work.time.median() / native.median()))?;
+        }
+        if let Some(tokens) = work.tokens {
+            say(format_args!("  {}", crate::summary::rate(rate(tokens, &work.time))))?;
+        }
+        say(format_args!("  {} KiB of memory", work.memory.div_ceil(1024)))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_scenario_that_runs_lends_its_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(of_scenarios(&folder.path().join("none")).unwrap(), json!({}));
+        fs::write(folder.path().join("a.toml"), "[config]\nsteps = 0\n[expect]\nrefused = { by = \"config\", says = \"x\" }").unwrap();
+        fs::write(folder.path().join("b.toml"), "steps = 3").unwrap();
+        fs::write(folder.path().join("c.toml"), "[config]\nsteps = 9").unwrap();
+        assert_eq!(of_scenarios(folder.path()).unwrap(), json!({ "steps": 9 }));
+    }
+}

@@ -1,0 +1,48 @@
+//! A configuration on the command line.
+
+use std::path::Path;
+
+use anyhow::Result;
+use curricle::{Error, atomic};
+use serde_json::Value;
+
+/// A JSON object as it is, or the path of a file of JSON or TOML.
+pub(crate) fn read(words: &str) -> Result<Value> {
+    if words.trim_start().starts_with('{') {
+        return Ok(json(words, "--config")?);
+    }
+    let path = Path::new(words);
+    let text = atomic::read_text(path)?;
+    if path.extension().is_some_and(|extension| extension == "toml") {
+        let wrong = |problem: String| Error::Config { place: words.to_owned(), problem, remedy: "correct the file".into() };
+        let table: toml::Table = toml::from_str(&text).map_err(|error| wrong(error.message().replace('\n', ", ")))?;
+        return Ok(serde_json::to_value(table).map_err(|error| wrong(error.to_string()))?);
+    }
+    Ok(json(&text, words)?)
+}
+
+fn json(text: &str, place: &str) -> Result<Value, Error> {
+    let wrong = |problem: String| Error::Config { place: place.to_owned(), problem, remedy: "give a JSON object".into() };
+    let value: Value = serde_json::from_str(text).map_err(|error| wrong(format!("it is no JSON: {error}")))?;
+    if value.is_object() { Ok(value) } else { Err(wrong(format!("it is {value}, and no object"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_json_or_a_file_of_json_or_toml() {
+        let folder = tempfile::tempdir().unwrap();
+        let (json, toml) = (folder.path().join("a.json"), folder.path().join("a.toml"));
+        std::fs::write(&json, "{\"steps\": 9}").unwrap();
+        std::fs::write(&toml, "steps = 9\n").unwrap();
+        for words in ["{\"steps\": 9}", json.to_str().unwrap(), toml.to_str().unwrap()] {
+            assert_eq!(read(words).unwrap(), serde_json::json!({"steps": 9}));
+        }
+        assert_eq!(
+            read("{\"steps\"").unwrap_err().to_string(),
+            "--config: it is no JSON: EOF while parsing an object at line 1 column 8; give a JSON object"
+        );
+    }
+}

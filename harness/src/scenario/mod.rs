@@ -1,0 +1,248 @@
+//! Scenarios: what an author expects of a plugin, with which data and which configuration.
+
+mod expect;
+mod file;
+mod metric;
+mod pacing;
+mod packer;
+mod place;
+mod policy;
+mod snapshot;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use curricle::{Error, Result, atomic, plugin::Kind};
+use serde_json::Value;
+
+use self::{
+    file::{By, File, Refused},
+    place::Place,
+};
+use crate::{
+    Check, Failure, Outcome, Report,
+    setting::Setting,
+    subject::Subject,
+    suite::{Checked, Stop, empty_report, is_ours, shell_word},
+};
+
+/// A scenario: a TOML file that says which data and configuration a plugin gets, and what is to come of it.
+///
+/// ```no_run
+/// # fn main() -> curricle::Result<()> {
+/// let scenario = curricle_harness::Scenario::read("scenarios/starts-easy.toml")?;
+/// scenario.run("target/my-policy.wasm")?.assert();
+/// # Ok(())
+/// # }
+/// ```
+pub struct Scenario {
+    path: PathBuf,
+    /// What errors call the file.
+    shown: String,
+    text: String,
+    file: File,
+    update: bool,
+    command: Option<String>,
+    interrupted: Box<dyn Fn() -> bool>,
+}
+
+impl fmt::Debug for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scenario").field("path", &self.path).field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+impl Scenario {
+    /// Reads a scenario.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read; [`Error::Config`] with line and column if it is wrong.
+    pub fn read(path: impl AsRef<Path>) -> Result<Scenario> {
+        let path = path.as_ref();
+        let text = atomic::read_text(path)?;
+        let shown = path.display().to_string();
+        let file = File::parse(&text, &shown)?;
+        Ok(Scenario { path: path.to_owned(), shown, text, file, update: false, command: None, interrupted: Box::new(|| false) })
+    }
+
+    /// The scenarios of a project: `scenarios/*.toml` in its folder, in the order of their names. None if there is no such folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be read.
+    pub fn list(project: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
+        let folder = project.as_ref().join("scenarios");
+        if !folder.is_dir() {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&folder).map_err(Error::io("read", &folder))? {
+            let path = entry.map_err(Error::io("read", &folder))?.path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                found.push(path);
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Its name: that of the file, without `.toml`.
+    pub fn name(&self) -> String {
+        name_of(&self.path)
+    }
+
+    /// Whether it expects the plugin to refuse.
+    pub fn expects_refusal(&self) -> bool {
+        self.file.expect.refused.is_some()
+    }
+
+    /// Writes the snapshot instead of comparing with it.
+    pub fn update(mut self, update: bool) -> Scenario {
+        self.update = update;
+        self
+    }
+
+    /// What failures call the command that shows them again, without the options: `curricle test DIR`.
+    pub fn command(mut self, command: impl Into<String>) -> Scenario {
+        self.command = Some(command.into());
+        self
+    }
+
+    /// Asks often whether to stop.
+    pub fn interrupted(mut self, interrupted: impl Fn() -> bool + 'static) -> Scenario {
+        self.interrupted = Box::new(interrupted);
+        self
+    }
+
+    /// Runs it with the component at `plugin`.
+    ///
+    /// # Errors
+    /// What the plugin does wrong is none: [`Error::Io`] if a file cannot be read, [`Error::Plugin`] if the file is no plugin,
+    /// [`Error::Interrupted`] if somebody asked to stop, [`Error::Internal`] if the host fails.
+    pub fn run(&self, plugin: impl AsRef<Path>) -> Result<Report> {
+        let subject = Subject::open(plugin.as_ref())?;
+        let begun = Instant::now();
+        let outcome = match self.try_out(&subject) {
+            Ok(detail) => Outcome::Passed { detail },
+            Err(Stop::Error(error)) if is_ours(&error) => return Err(error),
+            Err(stop) => Outcome::Failed(Box::new(self.again(&subject, stop.into_failure()))),
+        };
+        let mut report = empty_report(&subject);
+        report.checks.push(Check { name: format!("scenario {}", self.name()), outcome, time: begun.elapsed() });
+        Ok(report)
+    }
+
+    /// What a plugin is tried with by it.
+    pub(crate) fn setting(&self, subject: &Subject) -> Setting {
+        let usual = Setting::usual(self.file.limits.clone().unwrap_or_else(|| subject.limits()));
+        let dataset = self.file.dataset.clone().unwrap_or_default();
+        Setting {
+            config: Some(self.config()),
+            columns: if self.file.dataset.is_some() { dataset.columns } else { usual.columns },
+            lengths: dataset.lengths.unwrap_or_default(),
+            pacings: self.file.pacing.clone(),
+            folder: self.folder(),
+            ..usual
+        }
+    }
+
+    fn try_out(&self, subject: &Subject) -> Checked {
+        let kind = match subject.kind {
+            Kind::Policy | Kind::StatefulPolicy => "policy",
+            Kind::Metric => "metric",
+            Kind::Pacing => "pacing",
+            _ => "packer",
+        };
+        self.file.check_kind(&self.text, &self.shown, kind)?;
+        let done = match kind {
+            "policy" => policy::run(self, subject),
+            "metric" => metric::run(self, subject),
+            "pacing" => pacing::run(self, subject),
+            _ => packer::run(self, subject),
+        };
+        let Some(refused) = &self.file.expect.refused else { return done };
+        self.check_refusal(refused.get_ref(), done).map_err(|stop| stop.at(&self.place(refused.span().start)))
+    }
+
+    /// Holds what came of it to the refusal that is expected.
+    fn check_refusal(&self, expected: &Refused, done: Checked) -> Checked {
+        let expectation = match expected.by {
+            By::Config => "the configuration is refused",
+            By::Data => "the data is refused",
+        };
+        let error = match done {
+            Ok(detail) => return Err(Failure::new("it refused nothing", "").with_diff(expectation, detail).into()),
+            Err(Stop::Error(error)) if !is_ours(&error) => error,
+            Err(stop) => return Err(stop),
+        };
+        let found = match &error {
+            Error::Config { .. } => Some(By::Config),
+            // The host tells both kinds of refusal as one kind of fault; what to do about them differs.
+            Error::Plugin(fault) if fault.kind == curricle::FaultKind::Refused => {
+                Some(if fault.remedy.contains("data") { By::Data } else { By::Config })
+            }
+            _ => None,
+        };
+        let message = error.to_string();
+        if found != Some(expected.by) || !message.contains(&expected.says) {
+            let says = if expected.says.is_empty() { String::new() } else { format!(", and the message says `{}`", expected.says) };
+            let problem = if found.is_none() { "it failed, which is no refusal" } else { "it refused otherwise" };
+            return Err(Failure::new(problem, "").with_diff(format!("{expectation}{says}"), message).into());
+        }
+        Ok(format!("refused: {message}"))
+    }
+
+    /// The configuration as JSON.
+    fn config(&self) -> Value {
+        // Dates have no form in JSON; as text they are refused by whoever reads them.
+        serde_json::to_value(&self.file.config).unwrap_or_default()
+    }
+
+    /// Where paths start from.
+    fn folder(&self) -> PathBuf {
+        self.path.parent().map(Path::to_path_buf).unwrap_or_default()
+    }
+
+    /// `file:line:column` of a byte of the scenario.
+    fn place(&self, byte: usize) -> String {
+        crate::words::place(&self.shown, &self.text, byte)
+    }
+
+    fn spot(&self, span: std::ops::Range<usize>) -> Place {
+        Place(self.place(span.start))
+    }
+
+    /// Ends the scenario if somebody asked to stop.
+    fn breathe(&self) -> Result<()> {
+        if (self.interrupted)() {
+            let doing = format!("running scenario `{}`", self.name());
+            return Err(Error::Interrupted { doing, remedy: "test it again".into() });
+        }
+        Ok(())
+    }
+
+    /// A failure with the command that shows it again.
+    fn again(&self, subject: &Subject, failure: Failure) -> Failure {
+        let name = shell_word(&self.name());
+        let command = match &self.command {
+            Some(command) => format!("{command} --only {name}"),
+            None => {
+                let (plugin, file) = (subject.path.display().to_string(), &self.shown);
+                format!("curricle test {} --scenario {} --only {name}", shell_word(&plugin), shell_word(file))
+            }
+        };
+        Failure { reproduce: command, ..failure }
+    }
+}
+
+/// A report of a scenario that could not be read: one check that failed.
+pub fn unreadable(path: &Path, error: &Error) -> Check {
+    let outcome = Outcome::Failed(Box::new(Failure::new(error.to_string(), "")));
+    Check { name: format!("scenario {}", name_of(path)), outcome, time: Default::default() }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}

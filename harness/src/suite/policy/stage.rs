@@ -1,0 +1,58 @@
+//! What a policy decides about: samples that need no tokens, and their columns.
+
+use std::{path::Path, sync::Arc};
+
+use curricle::{
+    Result,
+    columns::Columns,
+    plugin::{Context, PolicyPlugin},
+    streams::{StreamState, Streams},
+};
+
+use super::player::Player;
+use crate::{
+    data::{ColumnFiles, Lengths, open},
+    setting::Setting,
+};
+
+/// Decides every random order.
+const SEED: u64 = 7;
+
+/// Synthetic samples for a policy.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) samples: u64,
+    pub(super) lengths: Lengths,
+    columns: Arc<Columns>,
+    setting: Setting,
+}
+
+/// Where a run stands between two steps, as the host's state has it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Standing {
+    pub(super) step: u64,
+    pub(super) consumed_samples: u64,
+    pub(super) consumed_tokens: u64,
+    pub(super) streams: Vec<StreamState>,
+    /// What a stateful policy saved.
+    pub(super) memory: Option<Vec<u8>>,
+}
+
+impl Stage {
+    /// Makes the columns, in a folder.
+    pub(crate) fn new(setting: &Setting, samples: u64, folder: &Path) -> Result<Stage> {
+        let files = ColumnFiles { folder, fingerprint: "0".repeat(32), samples, lengths: setting.lengths };
+        let columns = Arc::new(open(&files.make(&setting.columns)?, samples)?);
+        Ok(Stage { samples, lengths: setting.lengths, columns, setting: setting.clone() })
+    }
+
+    /// Starts an instance at the first step, or where a run stands.
+    pub(crate) fn start(&self, plugin: &PolicyPlugin, standing: Option<&Standing>) -> Result<Player> {
+        let mut streams = Streams::new(self.columns.clone(), SEED);
+        let standing = standing.cloned().unwrap_or_default();
+        streams.restore(standing.streams.clone())?;
+        let context = Context { columns: self.columns.clone(), streams, pacings: self.setting.start_pacings()? };
+        let policy = plugin.start(context, standing.memory.as_deref())?;
+        Ok(Player::new(policy, SEED, self.lengths, standing))
+    }
+}

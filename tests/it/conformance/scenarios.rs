@@ -1,0 +1,197 @@
+use std::{fs, path::PathBuf};
+
+use curricle_harness::{Report, Scenario};
+use curricle_tests::plugin;
+
+use super::told;
+
+/// Runs a scenario with a built-in plugin.
+fn run(name: &str, text: &str) -> Report {
+    let (folder, path) = write(text);
+    let report = Scenario::read(&path).unwrap().run(plugin(name)).unwrap();
+    drop(folder);
+    report
+}
+
+fn write(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("warm.toml");
+    fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+/// How the failure of a scenario is told.
+fn fails(name: &str, text: &str) -> String {
+    let (folder, path) = write(text);
+    let report = Scenario::read(&path).unwrap().run(plugin(name)).unwrap();
+    assert!(!report.is_ok(), "{report}");
+    told(&report, &plugin(name)).replace(&folder.path().display().to_string(), "DIR")
+}
+
+/// Why a scenario cannot be read.
+fn unread(text: &str) -> String {
+    let (folder, path) = write(text);
+    Scenario::read(&path).unwrap_err().to_string().replace(&folder.path().display().to_string(), "DIR")
+}
+
+const MIXTURE: &str = r#"
+steps = 40
+global-batch-size = 20
+seed = 7
+[dataset]
+samples = 1000
+[dataset.columns]
+domain = { categories = { web = 700, code = 300 } }
+[config]
+column = "domain"
+weights = { web = 1.0, code = 3.0 }
+"#;
+
+const CURRICULUM: &str = r#"
+steps = 60
+global-batch-size = 16
+[dataset]
+samples = 800
+lengths = { from = 1, to = 100 }
+[dataset.columns]
+seqlen = "lengths"
+[pacing.rise]
+kind = "linear"
+min = 10
+max = 100
+steps = 50
+[config]
+metrics = [{ column = "seqlen", by = "value", pacing = "rise" }]
+"#;
+
+#[test]
+fn shares_hold_over_a_range_of_steps_for_streams_and_categories() {
+    run(
+        "mixture",
+        &format!(
+            "{MIXTURE}[expect]\nshares = [{{ column = \"domain\", category = \"code\", at-least = 0.7, at-most = 0.8 }},\n\
+             {{ stream = \"domain=code\", steps = [0, 10], equal = 0.75 }}]\nannotations = [{{ name = \"share:code\", equal = 0.75 }}]\n"
+        ),
+    )
+    .assert();
+    insta::assert_snapshot!(
+        "scenario-share",
+        fails(
+            "mixture",
+            &format!("{MIXTURE}[expect]\nshares = [{{ column = \"domain\", category = \"code\", steps = [0, 10], at-most = 0.4 }}]\n")
+        )
+    );
+    insta::assert_snapshot!(
+        "scenario-stream",
+        fails("mixture", &format!("{MIXTURE}[expect]\nshares = [{{ stream = \"domain=cod\", at-most = 0.4 }}]\n"))
+    );
+}
+
+#[test]
+fn no_sample_is_above_the_difficulty_of_its_step() {
+    let never = |bound: &str| format!("{CURRICULUM}[expect]\nnever-above = [{{ column = \"seqlen\", {bound} }}]\n");
+    run("curriculum", &never("annotation = \"difficulty:seqlen\"")).assert();
+    run("curriculum", &never("at-most = 10, steps = [0, 1]")).assert();
+    insta::assert_snapshot!("scenario-above", fails("curriculum", &never("at-most = 50")));
+}
+
+#[test]
+fn every_sample_comes_once_before_any_comes_twice_or_it_is_told() {
+    let uniform = "steps = 30\nglobal-batch-size = 7\n[dataset]\nsamples = 50\n[expect]\nonce-before-twice = true\n";
+    run("uniform", uniform).assert();
+    insta::assert_snapshot!("scenario-twice", fails("mixture", &format!("{MIXTURE}[expect]\nonce-before-twice = true\n")));
+}
+
+#[test]
+fn the_end_of_a_run_is_where_it_was_expected() {
+    let ends = |n: u64| {
+        format!("steps = 90\nglobal-batch-size = 10\n[dataset]\nsamples = 50\n[config]\nepochs = 2\n[expect]\nexhausted-after = {n}\n")
+    };
+    run("uniform", &ends(10)).assert();
+    assert!(fails("uniform", &ends(11)).contains("- 11 steps"));
+}
+
+#[test]
+fn a_refusal_is_expected_by_kind_and_words() {
+    let refused = |config: &str, expect: &str| format!("[dataset]\nsamples = 10\n[config]\n{config}\n[expect]\nrefused = {expect}\n");
+    run("uniform", &refused("epochs = 0", "\"config\"")).assert();
+    run("uniform", &refused("epoch = 1", "{ by = \"config\", says = \"did you mean `epochs`\" }")).assert();
+    let mixture = refused("column = \"nowhere\"\nweights = { a = 1.0 }", "{ by = \"data\", says = \"nowhere\" }");
+    run("mixture", &mixture).assert();
+    insta::assert_snapshot!("scenario-refused", fails("uniform", &refused("epochs = 1", "\"config\"")));
+}
+
+#[test]
+fn a_snapshot_is_written_on_request_and_compared_from_then_on() {
+    let text = "steps = 3\nglobal-batch-size = 4\n[dataset]\nsamples = 50\n[expect]\nsnapshot = 2\n";
+    let (folder, path) = write(text);
+    let read = || Scenario::read(&path).unwrap();
+    let missing = read().run(plugin("uniform")).unwrap();
+    assert!(missing.to_string().contains("`--update` writes it"), "{missing}");
+    read().update(true).run(plugin("uniform")).unwrap().assert();
+    let snap = fs::read_to_string(folder.path().join("warm.snap")).unwrap();
+    assert_eq!(snap.lines().count(), 2, "{snap}");
+    assert!(snap.starts_with("step 0: 4 of `"), "{snap}");
+    read().run(plugin("uniform")).unwrap().assert();
+    fs::write(&path, text.replace("steps = 3", "steps = 3\nseed = 2")).unwrap();
+    let other = read().run(plugin("uniform")).unwrap();
+    assert!(!other.is_ok() && other.to_string().contains("+ step 0: 4 of"), "{other}");
+}
+
+#[test]
+fn metrics_pacing_functions_and_packers_have_scenarios() {
+    run("seqlen", "samples = [[1, 2, 3], [4], []]\n[expect]\nvalues = [3, 1, 0]\ntype = \"uint32\"\n").assert();
+    run("seqlen", "[dataset]\nsamples = 100\n[config]\npad-token = 0\n[expect]\ntype = \"uint32\"\n").assert();
+    let frequency = "samples = [[1, 2, 1], [300]]\n[config]\n[expect]\ntotals = [0, 2, 1]\n";
+    assert!(fails("vocab-frequency", frequency).contains("a total is another"));
+    run(
+        "cosine",
+        "[config]\nmin = 0\nmax = 8\nsteps = 4\n[expect]\ndifficulty = [[0, 0], [2, 4], [9, 8]]\ntolerance = 1e-9\nnever-falls = true\n",
+    )
+    .assert();
+    insta::assert_snapshot!(
+        "scenario-difficulty",
+        fails("cosine", "[config]\nmin = 0\nmax = 8\nsteps = 4\n[expect]\ndifficulty = [[0, 0], [2, 5]]\n")
+    );
+    let packer = "lengths = [3, 8, 5, 2]\ncapacity = 10\n[expect]\n";
+    run("first-fit", &format!("{packer}bins = [0, 1, 0, 0]\nat-most-bins = 2\nfill-at-least = 0.9\n")).assert();
+    insta::assert_snapshot!("scenario-bins", fails("first-fit", &format!("{packer}bins = [0, 1, 0, 1]\n")));
+}
+
+#[test]
+fn a_typo_is_told_with_its_place_and_the_key_that_was_meant() {
+    insta::assert_snapshot!(unread("stpes = 5\n[expect]\n"), @"DIR/warm.toml:1:1: unknown key `stpes`; did you mean `steps`?");
+    insta::assert_snapshot!(
+        unread("[expect]\nshares = [\n  { stream = \"a\", at-lest = 0.5 },\n]\n"),
+        @"DIR/warm.toml:3:19: unknown key `at-lest`; did you mean `at-least`?"
+    );
+    insta::assert_snapshot!(
+        unread("[dataset]\nlengths = { form = 1, to = 2 }\n[expect]\n"),
+        @"DIR/warm.toml:2:13: unknown key `form`; did you mean `from`?"
+    );
+    assert!(unread("steps = \"x\"\n[expect]\n").starts_with("DIR/warm.toml:1:9: invalid type: string"));
+    assert!(unread("steps = 5\n").contains("missing field `expect`"));
+}
+
+#[test]
+fn a_key_of_another_kind_is_told_with_its_place() {
+    insta::assert_snapshot!("scenario-kind", fails("uniform", "steps = 5\ncapacity = 9\n[expect]\n"));
+    assert!(
+        fails("cosine", "[config]\nmin = 0\nmax = 8\nsteps = 4\n[expect]\nbins = [1]\n").contains("`bins` has no meaning for a pacing")
+    );
+}
+
+#[test]
+fn the_scenarios_in_the_documentation_can_be_read() {
+    let page = fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/testing.md")).unwrap();
+    let blocks: Vec<&str> = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() >= 5);
+    for block in blocks {
+        let (_folder, path) = write(block);
+        Scenario::read(&path).unwrap_or_else(|error| panic!("{error}\n{block}"));
+    }
+    let written =
+        |kind: &str| page.split(&format!("### Of a {kind}")).nth(1).unwrap().split("```toml\n").nth(1).unwrap().split("```").next();
+    run("first-fit", written("packer").unwrap()).assert();
+    run("seqlen", written("metric").unwrap()).assert();
+}
