@@ -20,7 +20,7 @@ pub(super) fn write(folder: &Path) -> Result<PathBuf> {
     let wit = folder.join("wit");
     std::fs::create_dir_all(&wit)?;
     for (name, text) in FILES {
-        curricle::atomic::write(&wit.join(name), text.as_bytes())?;
+        curricle::atomic::write(wit.join(name), text.as_bytes())?;
     }
     Ok(wit)
 }

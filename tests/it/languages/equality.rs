@@ -68,7 +68,7 @@ fn dataset(folder: &Path, token_type: TokenType, width: usize) -> (Dataset, Vec<
     let mut expected = Vec::new();
     for i in 0..3_000u64 {
         let (length, kinds) = (noise(i) % 80, 1 + noise(i ^ (1 << 40)) % 100);
-        let tokens: Vec<u32> = (0..length).map(|t| (noise(i << 20 | noise(t) % kinds) as u32) >> shift).collect();
+        let tokens: Vec<u32> = (0..length).map(|t| (noise((i << 20) | (noise(t) % kinds)) as u32) >> shift).collect();
         let bytes: Vec<u8> = tokens.iter().flat_map(|token| token.to_le_bytes().into_iter().take(width)).collect();
         writer.push(&bytes).unwrap();
         writer.end_document().unwrap();

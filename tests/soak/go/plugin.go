@@ -29,7 +29,7 @@ func (s *Soak) Fill(step curricle.Step, plan curricle.Plan) error {
 		if err := plan.Annotate("", sum); err == nil {
 			return curricle.DataError("a name without a byte was taken")
 		}
-		_ = fmt.Sprintf("%v %s", lengths, text)
+		_ = fmt.Sprintf("%v %s", lengths[:64], text)
 	}
 	again, err := curricle.Values("length", ids)
 	if err != nil {

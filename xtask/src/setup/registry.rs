@@ -20,7 +20,7 @@ pub(crate) fn run() -> Result<()> {
     fs::create_dir_all(&package).with_context(|| format!("cannot create `{}`", package.display()))?;
     let download = || succeeds(Command::new("apt-get").args(["-o", "APT::Sandbox::User=root", "download", PACKAGE]).current_dir(&package));
     // A fresh machine has no lists of packages yet.
-    if !download() && !(apt::update() && download()) {
+    if !(download() || apt::update() && download()) {
         bail!(
             "cannot get the package {PACKAGE} (Debian, Ubuntu), which the tests of `push` and `pull` start; `apt-get download docker-registry` says why"
         );
