@@ -80,7 +80,7 @@ fn property(field: &Field, container: &Container) -> Result<TokenStream> {
         return Ok(TokenStream::new());
     }
     let (Some(ident), kind) = (&field.ident, &field.ty) else { return Ok(TokenStream::new()) };
-    let key = part.name.clone().unwrap_or_else(|| container.case.of_field(&ident.to_string().trim_start_matches("r#")));
+    let key = part.name.clone().unwrap_or_else(|| container.case.of_field(ident.to_string().trim_start_matches("r#")));
     let default = match &part.default {
         Fallback::None if container.default => {
             quote!(::core::option::Option::Some(::curricle_guest::ConfigSchema::literal(&defaults.#ident)))
