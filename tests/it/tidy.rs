@@ -76,7 +76,8 @@ fn no_file_is_longer_than_a_sitting() {
 
 #[test]
 fn no_compiled_plugin_is_committed() {
-    let listed = std::process::Command::new("git").args(["ls-files", "*.wasm", "*.cwasm", ":!tests/golden/contract"]).current_dir(root()).output();
+    let listed =
+        std::process::Command::new("git").args(["ls-files", "*.wasm", "*.cwasm", ":!tests/golden/contract"]).current_dir(root()).output();
     if let Ok(output) = listed {
         assert_eq!(String::from_utf8_lossy(&output.stdout), "");
     }
