@@ -94,8 +94,8 @@ fn an_exception_in_python_is_logged_with_file_and_line_before_it_ends_the_call()
         PYTHON.last_words("defect"),
         [
             "troubled.py:17, in fill: getattr(self, self.mode)()",
-            "troubled.py:38, in defect: self.nested({})",
-            "troubled.py:41, in nested: table[\"absent\"] += 1",
+            "troubled.py:37, in defect: self.nested({})",
+            "troubled.py:40, in nested: table[\"absent\"] += 1",
             "KeyError: 'absent'",
         ]
     );
