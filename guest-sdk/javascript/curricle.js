@@ -170,10 +170,10 @@ const MANY = 250_000;
 
 export function distinct(tokens) {
   // `new Set(tokens)` would walk the view in interpreted code. As arguments its elements are copied by the engine itself, and a Set
-  // made of an array is filled by it too: 25 times as fast.
-  const found = new Set(Array.apply(null, tokens.subarray(0, MANY)));
+  // made of an array is filled by it too: 25 times as fast. `Array.of`, since `Array` takes one number for a length.
+  const found = new Set(Array.of.apply(Array, tokens.subarray(0, MANY)));
   for (let from = MANY; from < tokens.length; from += MANY) {
-    for (const token of new Set(Array.apply(null, tokens.subarray(from, from + MANY)))) found.add(token);
+    for (const token of new Set(Array.of.apply(Array, tokens.subarray(from, from + MANY)))) found.add(token);
   }
   return found;
 }
