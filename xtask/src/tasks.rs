@@ -55,13 +55,19 @@ pub(crate) fn places() -> [(&'static str, OsString); 5] {
     ]
 }
 
-/// Builds the workspace, and the plugins with it; cargo knows whether there is anything to do.
+/// Builds the workspace, and all plugins with it: the built-in ones, and the worked examples in every language.
 pub(crate) fn plugins() -> Result<()> {
     setup::run()?;
+    builtins()?;
+    examples::build()
+}
+
+/// Builds the workspace and the built-in plugins; cargo knows whether there is anything to do.
+fn builtins() -> Result<()> {
+    setup::rust()?;
     // Always the same selection: another one would have other features of dependencies, and build them again.
     run("building the workspace", "", &mut cargo(&["build", "--workspace", "--all-targets"]))?;
-    run("building the plugins", "", curricle().args(["build", "plugins", "--out", "target/plugins"]))?;
-    examples::build()
+    run("building the plugins", "", curricle().args(["build", "plugins", "--out", "target/plugins"]))
 }
 
 /// Builds the plugins that do wrong on purpose, apart from those that somebody may want to use.
@@ -79,7 +85,7 @@ pub(crate) fn curricle() -> Command {
 }
 
 pub(crate) fn demo(arguments: &[&str]) -> Result<()> {
-    plugins()?;
+    builtins()?;
     run("running the demo", "", curricle().arg("demo").args(arguments))
 }
 
