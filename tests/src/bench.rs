@@ -1,6 +1,7 @@
 //! What the benchmarks share: their table, data to measure on, medians.
 
 pub mod data;
+pub mod steps;
 pub mod timing;
 pub mod venv;
 

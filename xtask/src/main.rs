@@ -18,12 +18,16 @@ usage: cargo xtask TASK
   test [--soak] [FILTER]   build the plugins, then run every test, or those whose name contains FILTER
   bench [FILTER]           measure the first table of docs/benchmarks.md on this machine
   bench sandbox [FILTER]   measure what the sandbox costs, with a plugin in Python that is made under target/bench
+  bench languages [FILTER] measure the worked examples in every language
   bench deepspeed [FILTER] measure the one against DeepSpeed, which is installed under target/bench if need be (5 GB)
   fuzz [TARGET] [SECONDS]  fuzz one target, or each in turn, for ten minutes or so many seconds; takes nightly Rust and cargo-fuzz
   fuzz corpus              write the files that fuzzing starts from into fuzz/corpus
   deny                     licences, duplicates, sources and known vulnerabilities of all dependencies; takes cargo-deny
   miri [FILTER]            run the tests that need neither mapped files nor plugins under Miri; takes nightly Rust
   ci                       formatting, lints, every test";
+
+/// Programs in `tests/benches` besides `spine`, which has no name here.
+const BENCHES: [&str; 3] = ["sandbox", "languages", "deepspeed"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -50,12 +54,13 @@ fn run(arguments: &[&str]) -> Result<()> {
                 _ => bail!("`test` takes `--soak` and one filter\n\n{USAGE}"),
             }
         }
-        ["bench", "sandbox"] => tasks::bench("sandbox", None),
-        ["bench", "sandbox", filter] if !filter.starts_with('-') => tasks::bench("sandbox", Some(filter)),
-        ["bench", "deepspeed"] => tasks::bench("deepspeed", None),
-        ["bench", "deepspeed", filter] if !filter.starts_with('-') => tasks::bench("deepspeed", Some(filter)),
-        ["bench"] => tasks::bench("spine", None),
-        ["bench", filter] if !filter.starts_with('-') => tasks::bench("spine", Some(filter)),
+        ["bench", rest @ ..] => match rest {
+            [] => tasks::bench("spine", None),
+            [name] if BENCHES.contains(name) => tasks::bench(name, None),
+            [name, filter] if BENCHES.contains(name) && !filter.starts_with('-') => tasks::bench(name, Some(filter)),
+            [filter] if !filter.starts_with('-') => tasks::bench("spine", Some(filter)),
+            _ => bail!("`bench` takes a table's name and one filter\n\n{USAGE}"),
+        },
         ["fuzz", "corpus"] => checks::corpus(),
         ["fuzz"] => checks::fuzz(None, checks::SECONDS),
         ["fuzz", first] => match first.parse() {

@@ -44,6 +44,6 @@ pub use self::{
     packer::{Packer, PackerPlugin},
     policy::{Context, Filled, Policy, PolicyPlugin, Step},
     policy_imports::Pacings,
-    source::{check_sha256, find, find_pinned},
+    source::{check_sha256, find, find_pinned, look_in},
     world::Description,
 };

@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::SystemTime,
 };
 
@@ -131,7 +131,7 @@ pub fn check_sha256(name: &str, path: &Path, wanted: &str, limits: &Limits) -> R
 }
 
 /// The path of a plugin. A path, or a name that ends in `.wasm`, is taken as it is; any other name is that of a built-in plugin, whose file
-/// `NAME.wasm` is looked for in the folders of `$CURRICLE_PLUGINS` (separated as in `$PATH`), then in `plugins` beside the program and one and
+/// `NAME.wasm` is looked for in the folders of `$CURRICLE_PLUGINS` (separated as in `$PATH`), then where the program [said](look_in), then in `plugins` beside the program and one and
 /// two folders above it, then in `../share/curricle/plugins`.
 ///
 /// # Errors
@@ -181,12 +181,26 @@ fn find_in(name_or_path: &str, folders: &[PathBuf]) -> Result<PathBuf> {
     ))
 }
 
+/// Folders that the program said.
+static CARRIED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Has [`find`] look for built-in plugins in this folder too, after those of `$CURRICLE_PLUGINS`: for programs that carry them elsewhere than
+/// beside themselves, such as a Python package.
+pub fn look_in(folder: impl Into<PathBuf>) {
+    let folder = folder.into();
+    let mut carried = CARRIED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !carried.contains(&folder) {
+        carried.push(folder);
+    }
+}
+
 /// Where built-in plugins may be, in order.
 fn folders() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = match env::var_os("CURRICLE_PLUGINS") {
         Some(list) => env::split_paths(&list).filter(|folder| !folder.as_os_str().is_empty()).collect(),
         None => Vec::new(),
     };
+    folders.extend(CARRIED.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
     if let Ok(program) = env::current_exe()
         && let Some(beside) = program.parent()
     {

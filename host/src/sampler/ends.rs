@@ -56,6 +56,12 @@ impl Ends {
         }
     }
 
+    /// Samples of the global batch of a step of a whole run whose every batch has `global` samples, but perhaps the last; 0 after that.
+    pub(crate) fn size_of(&self, step: u64, global: u32) -> u32 {
+        let progress = Progress { step, consumed_samples: step.saturating_mul(u64::from(global)), ..Progress::default() };
+        self.next_size(&progress, global).unwrap_or(0)
+    }
+
     /// Global batches of a whole run whose every batch has `global` samples, but perhaps the last.
     pub(crate) fn n_steps(&self, global: u32) -> Option<u64> {
         let global = u64::from(global.max(1));
@@ -81,11 +87,13 @@ mod tests {
             let ends = Ends { steps, samples: Some(n), drop_last };
             let mut progress = Progress::default();
             while let Some(size) = ends.next_size(&progress, global) {
+                prop_assert_eq!(size, ends.size_of(progress.step, global));
                 prop_assert!(size == global || u64::from(size) == n - progress.consumed_samples);
                 progress.step += 1;
                 progress.consumed_samples += u64::from(size);
             }
             prop_assert_eq!(Some(progress.step), ends.n_steps(global));
+            prop_assert_eq!(ends.size_of(progress.step, global), 0);
             let whole = if drop_last { n - n % u64::from(global) } else { n };
             let allowed = steps.map_or(u64::MAX, |s| s * u64::from(global));
             prop_assert_eq!(progress.consumed_samples, whole.min(allowed));

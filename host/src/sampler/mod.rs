@@ -26,7 +26,7 @@ mod rank_digest;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub use self::{
     change::{Change, Changed},
@@ -47,6 +47,17 @@ use self::{
     state::Progress,
 };
 use crate::{Result, batch::Batch};
+
+/// What came of waiting for a batch.
+#[derive(Debug)]
+pub enum Next {
+    /// This rank's part of the next global batch.
+    Batch(Batch),
+    /// The run is over.
+    Over,
+    /// It is still being made.
+    NotYet,
+}
 
 /// What a trainer holds: hands out this rank's batches, step by step, and knows where it stands.
 ///
@@ -123,11 +134,26 @@ impl Sampler {
     /// Whatever planning or assembling this batch failed with; batches before it were handed out. After an error or the end the same comes
     /// again.
     pub fn next_batch(&mut self) -> Result<Option<Batch>> {
-        Ok(self.prefetch.next()?.map(|(batch, progress)| {
-            self.given_out = progress;
-            self.accord.moved(batch.step, batch.digest);
-            batch
-        }))
+        Ok(self.prefetch.next()?.map(|ready| self.give_out(ready)))
+    }
+
+    /// As [`next_batch`](Sampler::next_batch), for a caller that has other things to look after: waits so long at most. A batch that is
+    /// [not there yet](Next::NotYet) is being made meanwhile, on a thread of its own even where the run file's `prefetch` is 0.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn next_batch_within(&mut self, patience: Duration) -> Result<Next> {
+        Ok(match self.prefetch.wait(Some(patience))? {
+            Some(Some(ready)) => Next::Batch(self.give_out(ready)),
+            Some(None) => Next::Over,
+            None => Next::NotYet,
+        })
+    }
+
+    fn give_out(&mut self, (batch, progress): (Batch, Arc<Progress>)) -> Batch {
+        self.given_out = progress;
+        self.accord.moved(batch.step, batch.digest);
+        batch
     }
 
     /// What the ranks of a run exchange to know that they agree: 16 bytes, of the last batch that [`next_batch`](Sampler::next_batch)

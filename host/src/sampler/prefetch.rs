@@ -4,9 +4,10 @@ use std::{
     fmt,
     sync::{
         Arc,
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use super::{planner::Planner, state::Progress};
@@ -61,7 +62,7 @@ impl Worker {
 pub(crate) enum Prefetch {
     /// Made when asked for.
     Inline(Box<Worker>),
-    /// Made ahead by a thread.
+    /// Made by a thread: ahead, or when asked for.
     Ahead(Ahead),
     /// Nothing more comes: the run is over, or failed with this.
     Over(Option<Error>),
@@ -83,45 +84,94 @@ impl Prefetch {
             return Prefetch::Inline(Box::new(worker));
         }
         // One batch waits in the thread's hands while the channel is full.
-        let (sender, ready) = sync_channel(depth - 1);
-        match thread::Builder::new().name("curricle-prefetch".into()).spawn(move || run_ahead(worker, &sender)) {
-            Ok(thread) => Prefetch::Ahead(Ahead { ready: Some(ready), thread: Some(thread) }),
+        Prefetch::thread(worker, depth - 1, None)
+    }
+
+    /// A thread that makes batches; with `asks` no sooner than it is asked to.
+    fn thread(worker: Worker, room: usize, asks: Option<(Sender<()>, Receiver<()>)>) -> Prefetch {
+        let (sender, ready) = sync_channel(room);
+        let (ask, asked) = asks.unzip();
+        match thread::Builder::new().name("curricle-prefetch".into()).spawn(move || run_ahead(worker, &sender, asked.as_ref())) {
+            Ok(thread) => Prefetch::Ahead(Ahead { ready: Some(ready), ask, is_asked: false, thread: Some(thread) }),
             Err(source) => Prefetch::Over(Some(Error::io("start a thread for", "prefetching")(source))),
         }
     }
 
     pub(crate) fn next(&mut self) -> Result<Option<Ready>> {
+        loop {
+            if let Some(ready) = self.wait(None)? {
+                return Ok(ready);
+            }
+        }
+    }
+
+    /// Waits so long for the next batch, without limit if nothing is said; `None` if there is none by then. What was asked for is made
+    /// meanwhile.
+    pub(crate) fn wait(&mut self, patience: Option<Duration>) -> Result<Option<Option<Ready>>> {
+        if patience.is_some() && matches!(self, Prefetch::Inline(_)) {
+            // Only what another thread makes can be waited for.
+            *self = match std::mem::replace(self, Prefetch::Over(None)) {
+                Prefetch::Inline(worker) => Prefetch::thread(*worker, 0, Some(channel())),
+                other => other,
+            };
+        }
         let next = match self {
             Prefetch::Inline(worker) => worker.next(),
-            Prefetch::Ahead(ahead) => match ahead.ready.as_ref().map(Receiver::recv) {
-                Some(Ok(next)) => next.map(Some),
-                _ => match ahead.stop() {
-                    Some(Err(panic)) => Err(Error::internal("prefetching", &*panic)),
-                    // The thread has ended without an error: the run is over.
-                    _ => Ok(None),
-                },
+            Prefetch::Ahead(ahead) => match ahead.wait(patience) {
+                Some(next) => next,
+                None => return Ok(None),
             },
-            Prefetch::Over(failure) => return failure.clone().map_or(Ok(None), Err),
+            Prefetch::Over(failure) => failure.clone().map_or(Ok(None), Err),
         };
         match &next {
             Ok(Some(_)) => {}
             Ok(None) => *self = Prefetch::Over(None),
             Err(error) => *self = Prefetch::Over(Some(error.clone())),
         }
-        next
+        next.map(Some)
     }
 }
 
 /// The thread that runs ahead, and what it has ready.
 pub(crate) struct Ahead {
     ready: Option<Receiver<Result<Ready>>>,
+    /// Where the thread waits to be asked.
+    ask: Option<Sender<()>>,
+    /// Whether it was asked for a batch that did not come yet.
+    is_asked: bool,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Ahead {
+    /// What comes within this time.
+    fn wait(&mut self, patience: Option<Duration>) -> Option<Result<Option<Ready>>> {
+        if let Some(ask) = self.ask.as_ref().filter(|_| !self.is_asked) {
+            // A thread that has ended says so below.
+            let _ = ask.send(());
+            self.is_asked = true;
+        }
+        let received = match (&self.ready, patience) {
+            (None, _) => Err(RecvTimeoutError::Disconnected),
+            (Some(ready), None) => ready.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            (Some(ready), Some(patience)) => ready.recv_timeout(patience),
+        };
+        match received {
+            Ok(next) => {
+                self.is_asked = false;
+                Some(next.map(Some))
+            }
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(match self.stop() {
+                Some(Err(panic)) => Err(Error::internal("prefetching", &*panic)),
+                // The thread has ended without an error: the run is over.
+                _ => Ok(None),
+            }),
+        }
+    }
+
     /// Lets the thread finish the batch that it is at: it sees the closed channel then.
     fn stop(&mut self) -> Option<thread::Result<()>> {
-        self.ready = None;
+        (self.ready, self.ask) = (None, None);
         self.thread.take().map(JoinHandle::join)
     }
 }
@@ -133,8 +183,9 @@ impl Drop for Ahead {
     }
 }
 
-fn run_ahead(mut worker: Worker, sender: &SyncSender<Result<Ready>>) {
-    loop {
+fn run_ahead(mut worker: Worker, sender: &SyncSender<Result<Ready>>, asked: Option<&Receiver<()>>) {
+    // Nobody is there to ask any more once the channel is closed.
+    while asked.is_none_or(|asked| asked.recv().is_ok()) {
         match worker.next() {
             Ok(Some(ready)) => {
                 if sender.send(Ok(ready)).is_err() {

@@ -128,6 +128,22 @@ impl Run {
         if self.config.batch.tokens.is_some() { self.config.steps } else { self.ends.n_steps(self.shape.global()) }
     }
 
+    /// Micro-batches of a rank in a step of the whole run, if its policy does not end it earlier: equally many in all steps but perhaps the
+    /// last, and none after that. The same reservations hold as for [`n_steps`](Run::n_steps).
+    pub fn n_micro_batches(&self, step: u64) -> u32 {
+        match self.config.batch.tokens {
+            Some(_) if self.config.steps.is_some_and(|steps| step >= steps) => 0,
+            Some(_) => self.shape.accumulation(),
+            // Global batches have at most 2^24 samples.
+            None => self.shape.micro_batches(self.ends.size_of(step, self.shape.global()) as usize).count() as u32,
+        }
+    }
+
+    /// What decides the order of samples, in a form to compare.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
     /// The policy.
     pub fn policy(&self) -> &PolicyPlugin {
         &self.policy

@@ -1,31 +1,8 @@
 //! Policy steps through the whole sandbox, drawing included.
 
 use anyhow::Result;
-use curricle::{Run, batch::Plan, dataset::Dataset};
-use curricle_tests::bench::{
-    Row, data,
-    timing::{median, pretty},
-};
-
-/// Time of one step, from the call of the policy to the digest of the shuffled batch.
-fn step_time(run: &Run, steps_a_repetition: u32) -> Result<std::time::Duration> {
-    let mut planner = run.planner()?;
-    let mut spare = Some(Plan::new(run.shape().global()));
-    let mut failed = None;
-    let time = median(15, || {
-        for _ in 0..steps_a_repetition {
-            match spare.take().map(|plan| planner.plan_into(plan)) {
-                Some(Ok(Some(planned))) => spare = Some(planned.plan),
-                Some(Err(error)) => failed = Some(error),
-                _ => {}
-            }
-        }
-    });
-    match failed {
-        Some(error) => Err(error.into()),
-        None => Ok(time / steps_a_repetition),
-    }
-}
+use curricle::dataset::Dataset;
+use curricle_tests::bench::{Row, data, steps::step_time, timing::pretty};
 
 pub(crate) fn steps() -> Result<Vec<Row>> {
     let flat = data::flat(10_000_000)?;

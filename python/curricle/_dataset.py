@@ -1,0 +1,146 @@
+"""Datasets: samples of tokens, read in place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _native
+from .errors import ColumnError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+__all__ = ["Dataset"]
+
+
+class Dataset(Sequence[np.ndarray]):
+    """Samples of tokens in a mapped file: Megatron's ``.bin``/``.idx``, Arrow, Parquet, numpy arrays and flat files; docs/formats.md lists all.
+
+    A map-style dataset for torch too: with its ``__getitems__`` a batch is one call. It pickles as its path, and is opened where it is used.
+
+    Args:
+        path: File, folder or prefix.
+        sequence_length: Samples are runs of so many tokens instead of documents.
+        stride: Tokens from one sequence to the next, ``sequence_length`` if left out.
+        token_type: How tokens are stored, such as ``"uint16"``, where the file does not say.
+        column: Column of a table that holds the tokens.
+        document_end: Token that ends documents, in a flat file.
+        vocab_size: Number of token ids; larger ones are errors.
+
+    Raises:
+        DatasetError: if the files are damaged or do not fit how they are opened.
+        IoError: if they cannot be read.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        sequence_length: int | None = None,
+        stride: int | None = None,
+        token_type: str | None = None,
+        column: str | None = None,
+        document_end: int | None = None,
+        vocab_size: int | None = None,
+    ) -> None:
+        self._path = str(Path(os.fspath(path)).absolute())
+        self._options: dict[str, Any] = {
+            "sequence_length": sequence_length,
+            "stride": stride,
+            "token_type": token_type,
+            "column": column,
+            "document_end": document_end,
+            "vocab_size": vocab_size,
+        }
+        self._native = _native.Dataset(self._path, **self._options)
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self._native)
+
+    def __getitem__(self, index: int) -> np.ndarray:  # type: ignore[override]
+        """Tokens of a sample: one dimension, of the dataset's type, a view of the file that cannot be written to."""
+        return self._native[index]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[np.ndarray]:
+        """Tokens of several samples, in one call."""
+        return self._native.__getitems__(indices)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self._native[i] for i in range(len(self._native)))
+
+    def lengths(self, ids: Sequence[int] | None = None) -> np.ndarray:
+        """Tokens of each sample, uint32: of these, or of all."""
+        return self._native.lengths(ids)
+
+    @property
+    def path(self) -> Path:
+        """The file that was opened."""
+        return Path(self._native.path)
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of all samples."""
+        return self._native.n_tokens
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the tokens."""
+        return np.dtype(self._native.token_type)
+
+    @property
+    def vocab_size(self) -> int | None:
+        """Number of token ids, where it is known."""
+        return self._native.vocab_size
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of content and view, 32 hexadecimal digits."""
+        return self._native.fingerprint
+
+    @property
+    def columns_dir(self) -> Path:
+        """Folder in which ``analyze`` puts columns and runs look for them."""
+        return Path(self._native.columns_dir)
+
+    @property
+    def columns(self) -> dict[str, Path]:
+        """Names and files of the columns beside the dataset."""
+        return {name: Path(path) for name, path in self._native.columns().items()}
+
+    def column(self, name: str) -> pyarrow.Array:
+        """The values of a column, one for each sample, mapped and not copied; categories as a dictionary array. Takes pyarrow.
+
+        Raises:
+            ColumnError: if there is none of this name.
+        """
+        columns = self.columns
+        if name not in columns:
+            known = ", ".join(f"`{other}`" for other in columns) or "none"
+            raise ColumnError(f"column `{name}`: there is no such column, there are: {known}; make it with `analyze`", code="column")
+        return read_column(columns[name])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self._path, "options": self._options}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["path"], **state["options"])  # type: ignore[misc]
+
+    def __repr__(self) -> str:
+        return f"Dataset({self._path!r}, {len(self)} samples, {self.n_tokens} tokens of {self.dtype})"
+
+
+def read_column(path: Path) -> pyarrow.Array:
+    """The values of a column's file as an array over its mapping."""
+    import pyarrow
+    import pyarrow.ipc
+
+    table = pyarrow.ipc.open_file(pyarrow.memory_map(str(path))).read_all()
+    # The first column holds the values; the second their order.
+    values = table.column(0)
+    return values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()

@@ -1,0 +1,147 @@
+"""A run file, opened when it is first needed: what every object that follows one is made of."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import _native
+from .errors import ConfigError, ForkError
+
+__all__ = ["Run"]
+
+
+def _distributed() -> Any | None:
+    """``torch.distributed``, if somebody imported and initialised it."""
+    torch = sys.modules.get("torch")
+    distributed = getattr(torch, "distributed", None)
+    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
+        return None
+    return distributed
+
+
+class Run:
+    """A run file: dataset, columns, plugins and the shape of batches, for one rank.
+
+    Making one reads the file and nothing else. What it names is opened when it is first needed, so that a ``Run`` can be pickled and sent,
+    and a process can fork before it uses it.
+
+    Args:
+        run: Path of the run file, or another ``Run``.
+        dp_rank: Data-parallel rank; left out, that of ``torch.distributed`` where it is initialised, and else that of the run file.
+        dp_world_size: Number of data-parallel ranks; left out, likewise. Give both or neither.
+        text: The run file itself, instead of ``run``.
+        folder: What relative paths in ``text`` are relative to.
+    """
+
+    def __init__(
+        self,
+        run: str | os.PathLike[str] | Run | None = None,
+        *,
+        dp_rank: int | None = None,
+        dp_world_size: int | None = None,
+        text: str | None = None,
+        folder: str | os.PathLike[str] | None = None,
+    ) -> None:
+        if isinstance(run, Run):
+            if text is not None or folder is not None:
+                raise TypeError("`text` and `folder` stand for a run file, and one was given")
+            self._path, self._text, self._folder = run._path, run._text, run._folder
+            if dp_rank is None and dp_world_size is None:
+                dp_rank, dp_world_size = run._rank
+        else:
+            # Absolute, since the object may be sent to a process in another folder.
+            self._path = None if run is None else str(Path(os.fspath(run)).absolute())
+            self._text = text
+            self._folder = None if folder is None and text is None else str(Path(folder or ".").absolute())
+        if (dp_rank is None) != (dp_world_size is None):
+            raise ConfigError("`dp_rank` and `dp_world_size`: one without the other; give both or neither", code="config")
+        self._file = _native.RunFile(self._path, self._text, self._folder)
+        self._rank = (dp_rank, dp_world_size)
+        self._opened: tuple[int, _native.Run] | None = None
+
+    def _ranks(self) -> tuple[int, int]:
+        rank, world = self._rank
+        if rank is not None and world is not None:
+            return rank, world
+        distributed = _distributed()
+        return self._file.rank if distributed is None else (distributed.get_rank(), distributed.get_world_size())
+
+    def _open(self) -> _native.Run:
+        if self._opened is not None:
+            process, opened = self._opened
+            if process != os.getpid():
+                raise ForkError(
+                    f"this run was opened in process {process} before process {os.getpid()} was forked from it; make it in the process that"
+                    " uses it, or start that with `spawn`"
+                )
+            return opened
+        rank, world = self._ranks()
+        for name, number in (("dp_rank", rank), ("dp_world_size", world)):
+            if not 0 <= number < 1 << 32:
+                raise ConfigError(f"`{name}` is {number}; ranks count from 0 to `dp_world_size` less 1", code="config")
+        opened = self._file.open(rank, world)
+        self._opened = (os.getpid(), opened)
+        return opened
+
+    @property
+    def dp_rank(self) -> int:
+        """Data-parallel rank that is served."""
+        return self._ranks()[0]
+
+    @property
+    def dp_world_size(self) -> int:
+        """Number of data-parallel ranks."""
+        return self._ranks()[1]
+
+    @property
+    def global_batch_size(self) -> int:
+        """Samples of a step over all ranks; under a budget of tokens micro-batches."""
+        return self._open().global_batch_size
+
+    @property
+    def micro_batch_size(self) -> int:
+        """Samples of one forward pass on one rank; under a budget of tokens 1, a micro-batch."""
+        return self._open().micro_batch_size
+
+    @property
+    def accumulation(self) -> int:
+        """Forward passes of one rank per step."""
+        return self._open().accumulation
+
+    @property
+    def n_steps(self) -> int | None:
+        """Steps of the whole run, or None where only its policy ends it."""
+        return self._open().n_steps
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of the dataset."""
+        return self._open().n_samples
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides the order of samples, as names and hashes: dataset, plugin, plugin_sha256, config, columns, seed."""
+        return self._open().identity
+
+    def _n_micro_batches(self, start: int, end: int) -> int:
+        """Micro-batches of this rank in the steps from ``start`` to before ``end``."""
+        opened = self._open()
+        n_steps = opened.n_steps
+        if n_steps is not None:
+            end = min(end, n_steps)
+        if end <= start:
+            return 0
+        return (end - 1 - start) * opened.accumulation + opened.n_micro_batches(end - 1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self._path, "text": self._text, "folder": self._folder, "rank": self._rank}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        rank, world = state["rank"]
+        self.__init__(state["path"], dp_rank=rank, dp_world_size=world, text=state["text"], folder=state["folder"])  # type: ignore[misc]
+
+    def __repr__(self) -> str:
+        return f"Run({self._path or 'text'!r})"

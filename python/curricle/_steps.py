@@ -1,0 +1,232 @@
+"""Where one rank is in its run: what the loader and the batch sampler have in common."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from . import _native
+from ._epochs import Epochs
+from ._ranks import check_ranks as compare_ranks
+from ._run import Run
+from .errors import StateError
+
+__all__ = ["Steps"]
+
+_VERSION = 1
+
+Item = TypeVar("Item")
+Made = TypeVar("Made", covariant=True)
+
+
+class Source(Protocol[Made]):
+    """Native code that makes the micro-batches of one step after another."""
+
+    step: int
+
+    def next(self) -> list[Made] | None: ...
+    def state(self, before: bool = False) -> str: ...
+    def rank_digest(self) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class Steps(Generic[Item]):
+    """One item for each micro-batch of this rank, and the place between two of them."""
+
+    _what = "loader"
+
+    def __init__(
+        self,
+        run: str | os.PathLike[str] | Run,
+        *,
+        dp_rank: int | None = None,
+        dp_world_size: int | None = None,
+        steps_per_epoch: int | str | None = None,
+        allow: Sequence[str] = (),
+        check_ranks: bool = True,
+    ) -> None:
+        if isinstance(allow, str):
+            raise TypeError("`allow` is a text; give a list of them")
+        self.run = Run(run, dp_rank=dp_rank, dp_world_size=dp_world_size)
+        self._epochs = Epochs(self.run, steps_per_epoch)
+        self._allow = list(allow)
+        self._check_ranks = check_ranks
+        self._source: Source[Item] | None = None
+        # A state that is to be resumed from when the source is first needed.
+        self._unread: dict[str, Any] | None = None
+        # What is left of the current step, and how many of its items were yielded.
+        self._left: deque[Item] = deque()
+        self._yielded = 0
+        # Items of the next step that were yielded before the state was saved.
+        self._skip = 0
+        # Step that the source makes next.
+        self._step = 0
+        self._closed = False
+
+    def _make(self, state: str | None) -> Source[Item]:
+        """The native side, from the start or from a state."""
+        raise NotImplementedError
+
+    # Iteration.
+
+    def __iter__(self) -> Iterator[Item]:
+        self._start()
+        return self._until(self._epochs.end_of(self._current_step()))
+
+    def _until(self, end: int | None) -> Iterator[Item]:
+        while self._left or self._fetch(end):
+            item = self._left.popleft()
+            self._yielded += 1
+            yield item
+
+    def _fetch(self, end: int | None) -> bool:
+        """Gets a step before ``end`` of which something is left to be yielded."""
+        source = self._start()
+        while end is None or self._step < end:
+            items = source.next()
+            if items is None:
+                return False
+            self._step += 1
+            self._yielded, self._skip = self._skip, 0
+            self._left.extend(items[self._yielded :])
+            if self._left:
+                return True
+        return False
+
+    def _start(self) -> Source[Item]:
+        if self._closed:
+            raise RuntimeError(f"this {self._what} is closed; make another")
+        if self._unread is not None:
+            self._resume(self._unread)
+        if self._source is None:
+            self._adopt(self._make(None))
+        assert self._source is not None
+        return self._source
+
+    def _adopt(self, source: Source[Item], skip: int = 0) -> None:
+        if self._check_ranks:
+            compare_ranks(source.rank_digest(), self.run.identity)
+        if self._source is not None:
+            self._source.close()
+        self._source, self._step = source, source.step
+        self._left.clear()
+        self._yielded, self._skip, self._unread = 0, skip, None
+
+    def _current_step(self) -> int:
+        """The step that the next item is of."""
+        return self._step - 1 if self._left else self._step
+
+    def __len__(self) -> int:
+        """Batches of the current epoch, from its start to its end, on this rank; TypeError if nobody can know."""
+        return self._epochs.n_micro_batches(self._current_step())
+
+    # State.
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where this rank stands, as of the last batch that was yielded, whatever is ready ahead.
+
+        The same on all ranks, a few hundred bytes, and a value: later steps do not change it. In the middle of a step it says how much of
+        the step was yielded.
+        """
+        if self._unread is not None:
+            return dict(self._unread)
+        source = self._start()
+        in_step = bool(self._left)
+        state: dict[str, Any] = {"version": _VERSION, "state": source.state(in_step)}
+        into = self._yielded if in_step else self._skip
+        if into:
+            # In samples over all ranks, so that another number of ranks can go on there.
+            state["samples_into_step"] = into * self._slice()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where ``state`` was taken, with any number of ranks.
+
+        Raises:
+            StateError: if it is no state, is damaged, or belongs to another run.
+        """
+        if not isinstance(state, dict) or not isinstance(state.get("state"), str) or "version" not in state:
+            raise StateError("state `in memory`: it is none of ours; give what `state_dict()` returned", code="state")
+        if state["version"] != _VERSION:
+            raise StateError(
+                f"state `in memory`: its version is {state['version']!r}, this package reads {_VERSION}; use the package that saved it",
+                code="state",
+            )
+        if self._closed:
+            raise RuntimeError(f"this {self._what} is closed; make another")
+        self._resume(state)
+
+    def _slice(self) -> int:
+        """Samples over all ranks that one item of each rank takes off a step; under a budget of tokens micro-batches."""
+        return self.run.micro_batch_size * self.run.dp_world_size
+
+    def _resume(self, state: dict[str, Any]) -> None:
+        into = state.get("samples_into_step", 0)
+        if isinstance(into, bool) or not isinstance(into, int) or into < 0 or into % self._slice():
+            raise StateError(
+                f"state `in memory`: it was saved {into} samples into a step, which is no whole number of micro-batches of"
+                f" {self.run.micro_batch_size} over {self.run.dp_world_size} ranks; resume with the shape that saved it, or from a state at the"
+                " end of a step",
+                code="state",
+            )
+        self._adopt(self._make(state["state"]), into // self._slice())
+
+    # Epochs.
+
+    def set_epoch(self, epoch: int) -> None:
+        """Goes to the start of an epoch, unless it is in it already: what was restored stays.
+
+        Without ``steps_per_epoch`` the run is one epoch, and this does nothing.
+        """
+        if self._epochs.given is None:
+            return
+        self._start()
+        step = self._epochs.start_of(epoch, self._current_step())
+        if step is not None:
+            planner = _native.Planner(self.run._open())
+            planner.skip_to(step)
+            self._adopt(self._make(planner.state()))
+
+    @property
+    def epoch(self) -> int:
+        """Number of the epoch that the next batch is of, from 0."""
+        if self._epochs.given is not None:
+            self._start()
+        return self._epochs.of(self._current_step())
+
+    # Ranks.
+
+    def rank_digest(self) -> bytes:
+        """16 bytes that are equal on all ranks as long as they plan the same; see :func:`curricle.check_ranks`."""
+        return self._start().rank_digest()
+
+    # The end.
+
+    def close(self) -> None:
+        """Lets threads and memory go. What was yielded stays valid."""
+        self._closed = True
+        self._left.clear()
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        used = self._source is not None or self._unread is not None
+        return {
+            "run": self.run,
+            "steps_per_epoch": self._epochs.given,
+            "allow": self._allow,
+            "check_ranks": self._check_ranks,
+            "state": self.state_dict() if used else None,
+        }
+
+    def __setstate__(self, pickled: dict[str, Any]) -> None:
+        # Nothing is opened before it is used: the object may still be on its way.
+        state = pickled.pop("state")
+        self.__init__(**pickled)  # type: ignore[misc]
+        self._unread = state
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.run!r})"

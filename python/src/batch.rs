@@ -1,0 +1,304 @@
+//! One micro-batch, whose arrays are views of memory that Rust owns.
+
+use std::sync::Arc;
+
+use curricle::batch::{Digest, MicroBatch};
+use curricle::dataset::TokenType;
+use numpy::{
+    Element, PyArray1, PyArray2, PyArrayDescrMethods, PyReadwriteArrayDyn, PyUntypedArray,
+    ndarray::{ArrayView1, ArrayView2},
+};
+use pyo3::{
+    exceptions::{PyTypeError, PyValueError},
+    prelude::*,
+    types::{PyDict, PyTuple},
+};
+
+/// What the micro-batches of a step have in common.
+#[derive(Debug)]
+pub(crate) struct OfStep {
+    pub(crate) step: u64,
+    pub(crate) digest: Digest,
+    pub(crate) annotations: Vec<(String, f64)>,
+    pub(crate) value_names: Arc<[String]>,
+    /// Micro-batches of the step, on this rank.
+    pub(crate) n: usize,
+    /// Whether samples lie end to end, in one row.
+    pub(crate) packed: bool,
+}
+
+#[pyclass(frozen, module = "curricle", name = "Batch")]
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) of_step: Arc<OfStep>,
+    /// Place among the micro-batches of the step.
+    pub(crate) place: usize,
+    pub(crate) inner: MicroBatch,
+}
+
+/// A view of numbers that belong to a batch, which lives as long as the view does.
+fn view<'py, T: Element>(of: &Bound<'py, Batch>, numbers: &[T]) -> Bound<'py, PyAny> {
+    let array = ArrayView1::from(numbers);
+    // SAFETY: the numbers belong to `of`, which is frozen: they stay where they are as long as it lives, and the array holds it.
+    unsafe { PyArray1::borrow_from_array(&array, of.clone().into_any()) }.into_any()
+}
+
+fn rows<'py, T: Element>(of: &Bound<'py, Batch>, numbers: &[T], shape: [usize; 2]) -> PyResult<Bound<'py, PyAny>> {
+    let array = ArrayView2::from_shape(shape, numbers).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    // SAFETY: as in `view`.
+    Ok(unsafe { PyArray2::borrow_from_array(&array, of.clone().into_any()) }.into_any())
+}
+
+impl Batch {
+    fn typed<'py, T: Element + Copy>(this: &Bound<'py, Batch>) -> PyResult<Bound<'py, PyAny>>
+    where
+        T: Stored,
+    {
+        let batch = this.get();
+        let numbers = T::slice(&batch.inner).unwrap_or_default();
+        if batch.of_step.packed { Ok(view(this, numbers)) } else { rows(this, numbers, batch.inner.shape) }
+    }
+
+    /// Writes something of every token's place; what lies between samples is left as it is.
+    fn of_places<'py, T: Element + Clone>(
+        &self,
+        py: Python<'py>,
+        nothing: T,
+        value: impl Fn(usize, usize) -> T + Sync,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let [n_rows, n_columns] = self.inner.shape;
+        let mut values = vec![nothing; n_rows.saturating_mul(n_columns)];
+        py.detach(|| {
+            for (i, (start, length)) in self.inner.starts.iter().zip(&self.inner.lengths).enumerate() {
+                let start = *start as usize;
+                let places = values.get_mut(start..start + *length as usize).unwrap_or_default();
+                places.iter_mut().enumerate().for_each(|(t, place)| *place = value(i, t));
+            }
+        });
+        let flat = PyArray1::from_vec(py, values);
+        if self.of_step.packed {
+            return Ok(flat.into_any());
+        }
+        Ok(flat.call_method1("reshape", (n_rows, n_columns))?)
+    }
+}
+
+/// Types that tokens are stored as.
+trait Stored: Sized {
+    fn slice(batch: &MicroBatch) -> Option<&[Self]>;
+}
+
+macro_rules! stored {
+    ($($type:ty),*) => {
+        $(impl Stored for $type {
+            fn slice(batch: &MicroBatch) -> Option<&[$type]> {
+                batch.tokens.as_slice()
+            }
+        })*
+    };
+}
+stored!(u8, i8, u16, i16, u32, i32, u64, i64);
+
+/// Numbers that a network's embedding takes.
+trait Taken: Copy {
+    /// The token cut to this type.
+    fn of(token: i64) -> Self;
+    fn whole(self) -> i64;
+}
+
+impl Taken for i64 {
+    fn of(token: i64) -> i64 {
+        token
+    }
+
+    fn whole(self) -> i64 {
+        self
+    }
+}
+
+impl Taken for i32 {
+    fn of(token: i64) -> i32 {
+        token as i32
+    }
+
+    fn whole(self) -> i64 {
+        i64::from(self)
+    }
+}
+
+/// Copies all tokens; whether each of them fits.
+fn widen<T: Taken>(batch: &MicroBatch, out: &mut [T]) -> bool {
+    macro_rules! copy {
+        ($type:ty) => {{
+            let mut fits = true;
+            for (to, from) in out.iter_mut().zip(<$type as Stored>::slice(batch).unwrap_or_default()) {
+                *to = T::of(*from as i64);
+                fits &= to.whole() == *from as i64;
+            }
+            fits
+        }};
+    }
+    match batch.tokens.token_type() {
+        TokenType::U8 => copy!(u8),
+        TokenType::I8 => copy!(i8),
+        TokenType::U16 => copy!(u16),
+        TokenType::I16 => copy!(i16),
+        TokenType::U32 => copy!(u32),
+        TokenType::I32 => copy!(i32),
+        TokenType::U64 => copy!(u64),
+        TokenType::I64 => copy!(i64),
+    }
+}
+
+#[pymethods]
+impl Batch {
+    #[getter]
+    fn step(&self) -> u64 {
+        self.of_step.step
+    }
+
+    #[getter]
+    fn digest(&self) -> String {
+        self.of_step.digest.to_string()
+    }
+
+    #[getter]
+    fn annotations<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        self.of_step.annotations.iter().try_for_each(|(name, value)| dict.set_item(name, value))?;
+        Ok(dict)
+    }
+
+    #[getter]
+    fn micro_batch(&self) -> usize {
+        self.place
+    }
+
+    #[getter]
+    fn n_micro_batches(&self) -> usize {
+        self.of_step.n
+    }
+
+    #[getter]
+    fn is_last_of_step(&self) -> bool {
+        self.place + 1 == self.of_step.n
+    }
+
+    #[getter]
+    fn ids<'py>(this: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+        view(this, &this.get().inner.ids)
+    }
+
+    #[getter]
+    fn lengths<'py>(this: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+        view(this, &this.get().inner.lengths)
+    }
+
+    #[getter]
+    fn starts<'py>(this: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+        view(this, &this.get().inner.starts)
+    }
+
+    #[getter]
+    fn tokens<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        match this.get().inner.tokens.token_type() {
+            TokenType::U8 => Batch::typed::<u8>(this),
+            TokenType::I8 => Batch::typed::<i8>(this),
+            TokenType::U16 => Batch::typed::<u16>(this),
+            TokenType::I16 => Batch::typed::<i16>(this),
+            TokenType::U32 => Batch::typed::<u32>(this),
+            TokenType::I32 => Batch::typed::<i32>(this),
+            TokenType::U64 => Batch::typed::<u64>(this),
+            TokenType::I64 => Batch::typed::<i64>(this),
+        }
+    }
+
+    #[getter]
+    fn cu_seqlens<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<i32>>> {
+        // A micro-batch has less than 8 GiB of tokens; kernels count in 32 bits and could not take more than fit them.
+        self.of_step
+            .packed
+            .then(|| PyArray1::from_iter(py, self.inner.offsets().into_iter().map(|end| i32::try_from(end).unwrap_or(i32::MAX))))
+    }
+
+    #[getter]
+    fn columns<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(this.py());
+        let batch = this.get();
+        for (name, values) in batch.of_step.value_names.iter().zip(&batch.inner.values) {
+            dict.set_item(name, view(this, values))?;
+        }
+        Ok(dict)
+    }
+
+    #[getter]
+    fn attention_mask<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.of_places(py, false, |_, _| true)
+    }
+
+    #[getter]
+    fn position_ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.of_places(py, 0i64, |_, t| t as i64)
+    }
+
+    #[getter]
+    fn sample_index<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.of_places(py, -1i64, |i, _| i as i64)
+    }
+
+    /// Copies the tokens into an array of int64 or int32, of as many elements.
+    fn copy_tokens(&self, py: Python<'_>, out: &Bound<'_, PyUntypedArray>) -> PyResult<()> {
+        fn copy<T: Element + Taken + Send>(batch: &MicroBatch, py: Python<'_>, out: &Bound<'_, PyUntypedArray>) -> PyResult<()> {
+            let mut array: PyReadwriteArrayDyn<'_, T> = out
+                .extract()
+                .map_err(|_| PyTypeError::new_err("`out` cannot be written to; give an array of int64 or int32 that is its own"))?;
+            let out = array.as_slice_mut().map_err(|_| PyValueError::new_err("`out` is not contiguous; give an array in C order"))?;
+            if out.len() != batch.tokens.len() {
+                let message = format!("`out` has {} elements, the batch {} tokens; make it as large", out.len(), batch.tokens.len());
+                return Err(PyValueError::new_err(message));
+            }
+            if !py.detach(|| widen(batch, out)) {
+                return Err(PyValueError::new_err("the batch holds token ids of more than 31 bits; copy to int64"));
+            }
+            Ok(())
+        }
+        let dtype = numpy::PyUntypedArrayMethods::dtype(out);
+        if dtype.is_equiv_to(&numpy::dtype::<i64>(py)) {
+            copy::<i64>(&self.inner, py, out)
+        } else if dtype.is_equiv_to(&numpy::dtype::<i32>(py)) {
+            copy::<i32>(&self.inner, py, out)
+        } else {
+            Err(PyTypeError::new_err(format!("`out` is of {dtype}; tokens are copied to int64 or int32")))
+        }
+    }
+
+    #[pyo3(signature = (dtype = None, pin_memory = false))]
+    fn torch<'py>(this: &Bound<'py, Self>, dtype: Option<Bound<'py, PyAny>>, pin_memory: bool) -> PyResult<Bound<'py, PyAny>> {
+        this.py().import("curricle.torch")?.call_method1("tokens", (this, dtype, pin_memory))
+    }
+
+    #[pyo3(signature = (*args, **keywords))]
+    fn __dlpack__<'py>(
+        this: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        keywords: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Batch::tokens(this)?.call_method("__dlpack__", args, keywords)
+    }
+
+    fn __dlpack_device__<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Batch::tokens(this)?.call_method0("__dlpack_device__")
+    }
+
+    fn __len__(&self) -> usize {
+        self.inner.ids.len()
+    }
+
+    fn __repr__(&self) -> String {
+        let [rows, columns] = self.inner.shape;
+        let (step, n, samples) = (self.of_step.step, self.of_step.n, self.inner.ids.len());
+        let token_type = self.inner.tokens.token_type().name();
+        let tokens = if self.of_step.packed { format!("{columns}") } else { format!("{rows} × {columns}") };
+        format!("Batch(step={step}, micro_batch={} of {n}, samples={samples}, tokens={tokens} {token_type})", self.place)
+    }
+}

@@ -1,0 +1,220 @@
+//! Plans without tokens: ids for those who read data themselves, and what a run would draw.
+
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use curricle::{Planned, Run, SamplerState};
+use numpy::PyArray1;
+use pyo3::{
+    exceptions::PyRuntimeError,
+    prelude::*,
+    types::{PyBytes, PyDict},
+};
+
+use crate::{error::Result, run::OpenRun, sampler::changes, wait::Home};
+
+#[pyclass(frozen, module = "curricle._native")]
+#[derive(Debug)]
+pub(crate) struct Planner {
+    run: Arc<Run>,
+    /// None after an error, after which a planner is of no use.
+    inner: Mutex<Option<Inner>>,
+    home: Home,
+}
+
+/// A planner and where it stood one step before.
+#[derive(Debug)]
+struct Inner {
+    planner: curricle::Planner,
+    before: SamplerState,
+}
+
+impl Planner {
+    fn with<T>(&self, work: impl FnOnce(&mut Inner) -> Result<T>) -> Result<T> {
+        self.home.check("sampler")?;
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let planner =
+            inner.as_mut().ok_or_else(|| PyRuntimeError::new_err("this sampler is closed, or failed; resume from the last state"))?;
+        let done = work(planner);
+        if done.is_err() {
+            *inner = None;
+        }
+        done
+    }
+}
+
+impl Inner {
+    fn plan(&mut self) -> Result<Option<Planned>> {
+        let before = self.planner.state();
+        let planned = self.planner.plan()?;
+        if planned.is_some() {
+            self.before = before;
+        }
+        Ok(planned)
+    }
+}
+
+#[pymethods]
+impl Planner {
+    #[new]
+    #[pyo3(signature = (run, state = None, allow = Vec::new()))]
+    fn new(py: Python<'_>, run: &OpenRun, state: Option<&str>, allow: Vec<String>) -> Result<Planner> {
+        let (run, state, allow) = (run.0.clone(), OpenRun::state(state)?, changes(&allow)?);
+        let planner = py.detach(|| match &state {
+            Some(state) => run.planner_allowing(state, &allow),
+            None => run.planner(),
+        })?;
+        let before = planner.state();
+        Ok(Planner { run, inner: Mutex::new(Some(Inner { planner, before })), home: Home::here() })
+    }
+
+    /// Ids of each of this rank's micro-batches of the next global batch; none at the end of the run.
+    fn next(&self, py: Python<'_>) -> Result<Option<Vec<Vec<u64>>>> {
+        let planned = py.detach(|| self.with(Inner::plan))?;
+        Ok(planned.map(|Planned { plan, .. }| {
+            let ids = |places: Range<usize>| plan.ids().get(places).unwrap_or_default().to_vec();
+            plan.micro_batches(self.run.shape()).map(ids).collect()
+        }))
+    }
+
+    /// The state as JSON, of the last step that was planned, or of the one before it.
+    #[pyo3(signature = (before = false))]
+    fn state(&self, before: bool) -> Result<String> {
+        self.with(|inner| Ok(if before { inner.before.to_json() } else { inner.planner.state().to_json() }))
+    }
+
+    /// Number of the step that is planned next.
+    #[getter]
+    fn step(&self) -> Result<u64> {
+        self.with(|inner| Ok(inner.planner.state().step()))
+    }
+
+    fn rank_digest<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>> {
+        self.with(|inner| Ok(PyBytes::new(py, &inner.planner.rank_digest().bytes())))
+    }
+
+    fn close(&self) {
+        *self.inner.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Plans up to a step and throws away what it planned; the step that it came to, which is earlier at the end of the run.
+    fn skip_to(&self, py: Python<'_>, step: u64) -> Result<u64> {
+        const AT_ONCE: usize = 256;
+        loop {
+            let at = py.detach(|| {
+                self.with(|Inner { planner, .. }| {
+                    for _ in 0..AT_ONCE {
+                        if planner.state().step() >= step || planner.plan()?.is_none() {
+                            return Ok((planner.state().step(), true));
+                        }
+                    }
+                    Ok((planner.state().step(), false))
+                })
+            })?;
+            match at {
+                (at, true) => return Ok(at),
+                _ => py.check_signals()?,
+            }
+        }
+    }
+
+    /// What the next `steps` steps draw: for each the samples, fuel and digest; by stream what was drawn from it; by annotation its value.
+    fn simulate<'py>(&self, py: Python<'py>, steps: u64) -> Result<Bound<'py, PyDict>> {
+        let mut seen = Seen::default();
+        let mut left = steps;
+        while left > 0 {
+            let n = left.min(256);
+            let over = py.detach(|| self.with(|inner| seen.go_on(&mut inner.planner, n)))?;
+            py.check_signals()?;
+            left = if over { 0 } else { left - n };
+        }
+        Ok(seen.tables(py)?)
+    }
+}
+
+/// What a simulation saw, a row a step.
+#[derive(Default)]
+struct Seen {
+    steps: Vec<u64>,
+    samples: Vec<u32>,
+    fuel: Vec<u64>,
+    digests: Vec<String>,
+    streams: Table<u32>,
+    annotations: Table<f64>,
+}
+
+/// Columns that come up in the course of the steps.
+struct Table<T> {
+    names: Vec<String>,
+    columns: Vec<Vec<T>>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Table<T> {
+        Table { names: Vec::new(), columns: Vec::new() }
+    }
+}
+
+impl<T: Copy> Table<T> {
+    /// The place of a column in the row that follows so many.
+    fn at(&mut self, name: &str, rows: usize, nothing: T) -> Option<&mut T> {
+        let place = self.names.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.names.push(name.to_owned());
+            self.columns.push(Vec::new());
+            self.names.len() - 1
+        });
+        let column = self.columns.get_mut(place)?;
+        column.resize(rows + 1, nothing);
+        column.last_mut()
+    }
+}
+
+impl Seen {
+    /// Plans so many steps; whether the run is over.
+    fn go_on(&mut self, planner: &mut curricle::Planner, n: u64) -> Result<bool> {
+        for _ in 0..n {
+            let Some(planned) = planner.plan()? else { return Ok(true) };
+            let row = self.steps.len();
+            for draw in planned.plan.draws() {
+                let name = planner.streams().get(draw.stream).map(|stream| stream.name().clone()).unwrap_or_default();
+                if let Some(drawn) = self.streams.at(&name, row, 0) {
+                    *drawn += draw.count;
+                }
+            }
+            for (name, value) in planned.plan.annotations() {
+                if let Some(place) = self.annotations.at(name, row, f64::NAN) {
+                    *place = *value;
+                }
+            }
+            self.steps.push(planned.step);
+            self.samples.push(planned.plan.ids().len() as u32);
+            self.fuel.push(planner.fuel_used());
+            self.digests.push(planned.digest.to_string());
+        }
+        Ok(false)
+    }
+
+    fn tables(mut self, py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+        let rows = self.steps.len();
+        let dict = PyDict::new(py);
+        dict.set_item("step", PyArray1::from_vec(py, self.steps))?;
+        dict.set_item("samples", PyArray1::from_vec(py, self.samples))?;
+        dict.set_item("fuel", PyArray1::from_vec(py, self.fuel))?;
+        dict.set_item("digest", self.digests)?;
+        let streams = PyDict::new(py);
+        for (name, column) in self.streams.names.iter().zip(&mut self.streams.columns) {
+            column.resize(rows, 0);
+            streams.set_item(name, PyArray1::from_slice(py, column))?;
+        }
+        dict.set_item("streams", streams)?;
+        let annotations = PyDict::new(py);
+        for (name, column) in self.annotations.names.iter().zip(&mut self.annotations.columns) {
+            column.resize(rows, f64::NAN);
+            annotations.set_item(name, PyArray1::from_slice(py, column))?;
+        }
+        dict.set_item("annotations", annotations)?;
+        Ok(dict)
+    }
+}

@@ -1,0 +1,186 @@
+"""The loader: arrays, lengths, epochs, and where it stands."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import N, digests, lengths_of, run_file, tokens_of
+
+import curricle
+
+
+def test_packed_batches_hold_the_tokens_of_their_ids_end_to_end(folder: Path) -> None:
+    with curricle.Loader(run_file(folder, batch='values = ["seqlen"]')) as loader:
+        batch = next(iter(loader))
+        assert batch.tokens.dtype == np.uint16 and batch.tokens.ndim == 1
+        assert batch.ids.dtype == np.uint64 and len(batch) == 16
+        assert batch.cu_seqlens is not None and batch.cu_seqlens.dtype == np.int32
+        for i, (start, end) in zip(batch.ids, zip(batch.cu_seqlens[:-1], batch.cu_seqlens[1:])):
+            np.testing.assert_array_equal(batch.tokens[start:end], tokens_of(int(i)))
+        np.testing.assert_array_equal(batch.lengths, lengths_of()[batch.ids])
+        np.testing.assert_array_equal(batch.columns["seqlen"], lengths_of()[batch.ids])
+        assert batch.attention_mask.all()
+        np.testing.assert_array_equal(batch.position_ids, np.concatenate([np.arange(n) for n in batch.lengths]))
+        np.testing.assert_array_equal(batch.sample_index, np.repeat(np.arange(16), batch.lengths))
+
+
+def test_padded_batches_are_rows_and_the_mask_says_where_tokens_are(folder: Path) -> None:
+    with curricle.Loader(run_file(folder, batch='layout = "padded"\npad-to = 48\npad-token = 999')) as loader:
+        batch = next(iter(loader))
+        assert batch.tokens.shape == (16, 48) and batch.cu_seqlens is None
+        for row, mask, position, i in zip(batch.tokens, batch.attention_mask, batch.position_ids, batch.ids):
+            own = tokens_of(int(i))
+            np.testing.assert_array_equal(row[: len(own)], own)
+            assert (row[len(own) :] == 999).all()
+            assert mask.sum() == len(own) and mask[: len(own)].all()
+            np.testing.assert_array_equal(position[: len(own)], np.arange(len(own)))
+        out = np.empty((16, 48), np.int64)
+        batch.copy_tokens(out)
+        np.testing.assert_array_equal(out, batch.tokens)
+
+
+def test_arrays_are_views_that_outlive_batch_and_loader(folder: Path) -> None:
+    loader = curricle.Loader(run_file(folder))
+    batches = iter(loader)
+    batch = next(batches)
+    tokens, copy = batch.tokens, batch.tokens.copy()
+    assert tokens.base is not None and np.shares_memory(tokens, batch.tokens)
+    del batch
+    for _ in range(50):
+        next(batches)
+    loader.close()
+    np.testing.assert_array_equal(tokens, copy)
+
+
+def test_ranks_have_disjoint_shares_whose_union_is_the_global_batch(folder: Path) -> None:
+    path = run_file(folder)
+    whole = [set(batch.ids.tolist()) for batch, _ in zip(curricle.Loader(path), range(5))]
+    for world in (1, 2, 4, 8):
+        ranks = [iter(curricle.Loader(path, dp_rank=rank, dp_world_size=world)) for rank in range(world)]
+        for step in range(5):
+            batches = [next(rank) for rank in ranks]
+            assert len({batch.digest for batch in batches}) == 1
+            shares = [batch.ids.tolist() for batch in batches]
+            assert set().union(*shares) == whole[step] and sum(map(len, shares)) == 16
+
+
+def test_a_state_goes_on_where_the_trainer_was_and_not_where_the_prefetch_was(folder: Path) -> None:
+    path = run_file(folder, rest="prefetch = 8")
+    loader = curricle.Loader(path)
+    batches = iter(loader)
+    for _ in range(5):
+        next(batches)
+    state = loader.state_dict()
+    expected = [next(batches).digest for _ in range(5)]
+    for world in (1, 2, 8):
+        other = curricle.Loader(path, dp_rank=world - 1, dp_world_size=world)
+        other.load_state_dict(state)
+        assert digests(other, 5) == expected
+    assert len(str(state)) < 4096
+
+
+def test_a_state_within_a_step_goes_on_within_it_with_another_number_of_ranks(folder: Path) -> None:
+    path = run_file(folder, batch="micro-batch-size = 2")
+    loader = curricle.Loader(path)
+    batches = iter(loader)
+    first = [next(batches) for _ in range(8 + 4)]
+    assert [batch.is_last_of_step for batch in first] == [False] * 7 + [True] + [False] * 4
+    state = loader.state_dict()
+    assert state["samples_into_step"] == 8
+    rest = [i for batch, _ in zip(batches, range(4)) for i in batch.ids.tolist()]
+    two = [iter(_resumed(path, state, rank, 2)) for rank in range(2)]
+    assert [i for _ in range(2) for rank in two for i in next(rank).ids.tolist()] == rest
+    # Before anything of it was yielded, the state says the same.
+    again = _resumed(path, state, 0, 2)
+    assert again.state_dict() == state
+    with pytest.raises(curricle.StateError, match="8 samples into a step"):
+        _resumed(run_file(folder, name="other.toml"), state, 0, 1)
+
+
+def _resumed(path: Path, state: dict[str, object], rank: int, world: int) -> curricle.Loader:
+    loader = curricle.Loader(path, dp_rank=rank, dp_world_size=world)
+    loader.load_state_dict(state)
+    return loader
+
+
+def test_a_state_is_a_value(folder: Path) -> None:
+    loader = curricle.Loader(run_file(folder))
+    batches = iter(loader)
+    next(batches)
+    state = loader.state_dict()
+    copy = dict(state)
+    next(batches)
+    assert state == copy and loader.state_dict() != copy
+
+
+def test_the_length_is_what_is_yielded(folder: Path) -> None:
+    # 200 samples in steps of 16 are 12 whole ones and 8 samples.
+    for rest, batch in [("epochs = 1", ""), ("epochs = 1\ndrop-last = true", ""), ("epochs = 3", "micro-batch-size = 2"), ("steps = 5", "micro-batch-size = 4")]:
+        loader = curricle.Loader(run_file(folder, rest=rest, batch=batch))
+        assert len(loader) == len(list(loader)) > 0
+        assert list(loader) == []
+    with pytest.raises(TypeError, match="nobody knows"):
+        len(curricle.Loader(run_file(folder)))
+
+
+def test_epochs_pause_and_set_epoch_moves_between_them(folder: Path) -> None:
+    path = run_file(folder)
+    whole = digests(curricle.Loader(path), 36)
+    loader = curricle.Loader(path, steps_per_epoch="dataset")
+    assert len(loader) == N // 16
+    found = []
+    for epoch in range(3):
+        loader.set_epoch(epoch)
+        assert loader.epoch == epoch
+        found += [batch.digest for batch in loader]
+    assert found == whole
+    loader.set_epoch(1)
+    assert [batch.digest for batch in loader] == whole[12:24]
+
+
+def test_set_epoch_leaves_a_restored_place_alone(folder: Path) -> None:
+    path = run_file(folder)
+    loader = curricle.Loader(path, steps_per_epoch=10)
+    for _ in loader:
+        pass
+    batches = iter(loader)
+    for _ in range(4):
+        next(batches)
+    state = loader.state_dict()
+    rest = [batch.digest for batch in batches]
+    other = curricle.Loader(path, steps_per_epoch=10)
+    other.load_state_dict(state)
+    other.set_epoch(1)
+    other.set_epoch(1)
+    assert [batch.digest for batch in other] == rest and len(rest) == 6
+
+
+def test_a_loader_pickles_as_path_and_place(folder: Path) -> None:
+    loader = curricle.Loader(run_file(folder), dp_rank=1, dp_world_size=2)
+    unused = pickle.loads(pickle.dumps(loader))
+    batches = iter(loader)
+    first = [next(batches).digest for _ in range(3)]
+    other = pickle.loads(pickle.dumps(loader))
+    rest = [next(batches).digest for _ in range(3)]
+    assert digests(other, 3) == rest
+    assert digests(unused, 3) == first
+    assert len(pickle.dumps(loader)) < 4096
+
+
+def test_annotations_tell_what_the_policy_decided(folder: Path) -> None:
+    policy = 'plugin = "curriculum"\n[policy.config]\nmetrics = [{ column = "seqlen", by = "value", pacing = "short" }]'
+    path = run_file(folder, policy=policy)
+    path.write_text(path.read_text() + '[pacing.short]\nkind = "linear"\nmin = 8\nmax = 40\ntotal-steps = 20\nstep = 8\n')
+    for batch, _ in zip(curricle.Loader(path), range(3)):
+        assert any("seqlen" in name for name in batch.annotations), batch.annotations
+
+
+def test_simulate_plans_what_the_loader_yields(folder: Path) -> None:
+    path = run_file(folder, rest="steps = 9")
+    seen = curricle.simulate(path, 100)
+    assert seen.digest == [batch.digest for batch in curricle.Loader(path)]
+    assert seen.step.tolist() == list(range(9)) and (seen.samples == 16).all() and (seen.fuel > 0).all()
+    assert np.allclose(sum(seen.shares().values()), 1)

@@ -1,0 +1,191 @@
+"""Bad input is an exception that says what to do, and never a hang."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from conftest import run_file
+
+import curricle
+
+
+def test_every_error_of_the_library_is_a_class_of_its_own() -> None:
+    classes = [value for value in vars(curricle.errors).values() if isinstance(value, type) and issubclass(value, curricle.CurricleError)]
+    codes = [kind.code for kind in classes]
+    assert len(set(codes)) == len(codes) == 18
+    assert issubclass(curricle.ConfigError, ValueError) and issubclass(curricle.IoError, OSError)
+
+
+def test_what_a_file_gets_wrong_is_told_with_its_place(folder: Path) -> None:
+    with pytest.raises(curricle.IoError, match="run.toml") as error:
+        curricle.Loader(folder / "no" / "run.toml")
+    assert error.value.code == "io" and error.value.errno == 2
+    path = run_file(folder, batch="global-batch-sise = 3")
+    with pytest.raises(curricle.ConfigError, match=r"run\.toml:6:1.*global-batch-sise"):
+        curricle.Loader(path)
+    with pytest.raises(curricle.DatasetError, match="nothing-here|corpus"):
+        len(curricle.Dataset(folder / "nothing-here.bin"))
+
+
+def test_a_rank_outside_of_the_world_is_refused(folder: Path) -> None:
+    path = run_file(folder)
+    for rank, world in [(2, 2), (-1, 2), (0, 0), (1 << 40, 1 << 41)]:
+        with pytest.raises(curricle.ConfigError, match="rank"):
+            next(iter(curricle.Loader(path, dp_rank=rank, dp_world_size=world)))
+    with pytest.raises(curricle.ConfigError, match="both or neither"):
+        curricle.Loader(path, dp_rank=0)
+    with pytest.raises(curricle.ConfigError, match="does not add up"):
+        next(iter(curricle.Loader(path, dp_rank=0, dp_world_size=3)))
+
+
+def test_wrong_types_are_type_errors(folder: Path) -> None:
+    path = run_file(folder)
+    with pytest.raises(TypeError):
+        curricle.Loader(7)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        curricle.Loader(path, allow="seed-change")
+    for wrong in (0, -3, True, 1.5, "epoch"):
+        with pytest.raises(ValueError, match="steps_per_epoch"):
+            curricle.Loader(path, steps_per_epoch=wrong)  # type: ignore[arg-type]
+    loader = curricle.Loader(path, steps_per_epoch=5)
+    with pytest.raises(ValueError, match="epoch"):
+        loader.set_epoch(-1)
+    with pytest.raises(ValueError, match="no change is called"):
+        next(iter(curricle.Loader(path, allow=["everything"])))
+
+
+def test_a_closed_loader_says_so(folder: Path) -> None:
+    loader = curricle.Loader(run_file(folder))
+    batches = iter(loader)
+    next(batches)
+    loader.close()
+    loader.close()
+    for use in (lambda: next(batches), lambda: next(iter(loader)), loader.state_dict, lambda: loader.load_state_dict({"version": 1, "state": "{}"})):
+        with pytest.raises(RuntimeError, match="closed"):
+            use()
+
+
+def test_states_of_other_runs_and_what_is_no_state_are_refused(folder: Path) -> None:
+    loader = curricle.Loader(run_file(folder))
+    next(iter(loader))
+    state = loader.state_dict()
+    other = run_file(folder, name="other.toml")
+    other.write_text(other.read_text().replace("seed = 7", "seed = 8"))
+    with pytest.raises(curricle.StateError, match="seed"):
+        curricle.Loader(other).load_state_dict(state)
+    allowing = curricle.Loader(other, allow=["seed-change"])
+    allowing.load_state_dict(state)
+    assert next(iter(allowing)).step == 1
+    for wrong in ({}, None, {"version": 1}, {"version": 2, "state": "x"}, {"version": 1, "state": "{}"}, {"version": 1, "state": "not json"}):
+        with pytest.raises(curricle.StateError):
+            loader.load_state_dict(wrong)  # type: ignore[arg-type]
+    # What was refused changed nothing.
+    assert loader.state_dict() == state
+    for into in (-1, 3, "2", True):
+        with pytest.raises(curricle.StateError, match="into a step"):
+            loader.load_state_dict({**state, "samples_into_step": into})
+
+
+def _evil(misdeed: str, limits: str = "") -> str:
+    """A policy of the run file that does wrong."""
+    hostile = os.environ.get("CURRICLE_HOSTILE")
+    if hostile is None:
+        pytest.skip("`cargo xtask test` says where the hostile plugins are")
+    return f'plugin = "{hostile}/evil-policy.wasm"\nconfig = {{ {misdeed} }}\n{limits}'
+
+
+def test_a_plugin_that_traps_ahead_is_an_exception_after_the_batches_before_it(folder: Path) -> None:
+    path = run_file(folder, rest="prefetch = 4", policy=_evil('wrong = "panic", at = 3'))
+    steps = []
+    with pytest.raises(curricle.PluginTrapError) as error:
+        for batch in curricle.Loader(path):
+            steps.append(batch.step)
+    assert steps == [0, 1, 2]
+    assert error.value.code == "plugin-trap" and error.value.step == 3 and "fill" in error.value.call
+    assert "evil-policy" in error.value.plugin and error.value.deterministic
+    again = pickle.loads(pickle.dumps(error.value))
+    assert str(again) == str(error.value) and again.step == 3
+
+
+def _child(code: str, *arguments: object, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def test_an_interpreter_ends_with_a_live_loader(folder: Path) -> None:
+    code = """
+        import sys, curricle
+        loader = curricle.Loader(sys.argv[1])
+        batches = iter(loader)
+        print(next(batches).digest)
+    """
+    child = _child(code, run_file(folder, rest="prefetch = 16"))
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0 and len(out.strip()) == 32 and err == ""
+
+
+def test_a_fork_after_use_is_a_clear_error_and_before_it_none(folder: Path) -> None:
+    code = """
+        import os, sys, curricle
+        used, unused = curricle.Loader(sys.argv[1]), curricle.Loader(sys.argv[1])
+        dataset = curricle.Dataset(sys.argv[2])
+        next(iter(used))
+        if os.fork() == 0:
+            try:
+                next(iter(used))
+            except curricle.ForkError as error:
+                print(error.code, "forked" in str(error), len(dataset[3]))
+                print(next(iter(unused)).step)
+                sys.stdout.flush()
+                os._exit(0)
+            os._exit(1)
+        os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+    """
+    child = _child(code, run_file(folder), folder / "corpus")
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    assert out.split() == ["fork", "True", str(len(curricle.Dataset(folder / "corpus")[3])), "0"]
+
+
+def test_ctrl_c_in_a_long_native_call_returns_within_a_tenth_of_a_second(folder: Path) -> None:
+    code = """
+        import signal, sys, time, curricle
+        loader = curricle.Loader(sys.argv[1])
+        raised = 0.0
+        def handler(number, frame):
+            global raised
+            raised = time.monotonic()
+            raise KeyboardInterrupt
+        signal.signal(signal.SIGINT, handler)
+        print("begun", flush=True)
+        begun = time.monotonic()
+        try:
+            next(iter(loader))
+        except KeyboardInterrupt:
+            print(time.monotonic() - raised, flush=True)
+    """
+    policy = _evil('wrong = "loop"', 'limits = { fuel = 1000000000000000, deadline = "50s" }')
+    child = _child(code, run_file(folder, policy=policy))
+    assert child.stdout is not None
+    assert child.stdout.readline() == "begun\n"
+    time.sleep(1.5)
+    sent = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    line = child.stdout.readline()
+    heard = time.monotonic() - sent
+    assert line and heard < 0.1, (heard, child.stderr and child.stderr.read())
+    # Nor does the end of the process wait for the plugin.
+    assert child.wait(timeout=5) == 0
