@@ -29,10 +29,18 @@ def test_what_a_file_gets_wrong_is_told_with_its_place(folder: Path) -> None:
         curricle.Loader(folder / "no" / "run.toml")
     assert error.value.code == "io" and error.value.errno == 2
     path = run_file(folder, batch="global-batch-sise = 3")
-    with pytest.raises(curricle.ConfigError, match=r"run\.toml:6:1.*global-batch-sise"):
+    with pytest.raises(curricle.ConfigError, match=r"run\.toml:7:1.*global-batch-sise"):
         curricle.Loader(path)
-    with pytest.raises(curricle.DatasetError, match="nothing-here|corpus"):
-        len(curricle.Dataset(folder / "nothing-here.bin"))
+    with pytest.raises(curricle.IoError, match="nothing-here"):
+        curricle.Dataset(folder / "nothing-here.bin")
+    (folder / "corpus.idx").write_bytes(b"MMIDIDX\x00\x00" + bytes(40))
+    with pytest.raises(curricle.DatasetError, match=r"corpus\.idx"):
+        curricle.Dataset(folder / "corpus")
+    with pytest.raises(IndexError, match="there is no sample 8"):
+        (folder / "flat.bin").write_bytes(bytes(64))
+        curricle.Dataset(folder / "flat.bin", token_type="uint16", sequence_length=4)[8]
+    with pytest.raises(curricle.ColumnError, match="there is no such column"):
+        curricle.Dataset(folder / "flat.bin", token_type="uint16", sequence_length=4).column("length")
 
 
 def test_a_rank_outside_of_the_world_is_refused(folder: Path) -> None:
