@@ -22,6 +22,7 @@ usage: cargo xtask TASK
   bench [FILTER]           measure the first table of docs/benchmarks.md on this machine
   bench sandbox [FILTER]   measure what the sandbox costs, with a plugin in Python that is made under target/bench
   bench languages [FILTER] measure the worked examples in every language
+  bench python [FILTER]    build the wheel and measure it against the loaders of torch and Grain (7 GB, once)
   bench deepspeed [FILTER] measure the one against DeepSpeed, which is installed under target/bench if need be (5 GB)
   fuzz [TARGET] [SECONDS]  fuzz one target, or each in turn, for ten minutes or so many seconds; takes nightly Rust and cargo-fuzz
   fuzz corpus              write the files that fuzzing starts from into fuzz/corpus
@@ -60,6 +61,8 @@ fn run(arguments: &[&str]) -> Result<()> {
                 _ => bail!("`test` takes `--soak` and one filter\n\n{USAGE}"),
             }
         }
+        ["bench", "python"] => wheel::bench(None),
+        ["bench", "python", filter] if !filter.starts_with('-') => wheel::bench(Some(filter)),
         ["bench", rest @ ..] => match rest {
             [] => tasks::bench("spine", None),
             [name] if BENCHES.contains(name) => tasks::bench(name, None),

@@ -19,7 +19,40 @@ pub(crate) fn release() -> Result<()> {
     tasks::builtins()?;
     tasks::run("building the command", "", &mut tasks::cargo(&["build", "--release", "--package", "curricle-cli"]))?;
     carry(&tasks::target().join("release").join("curricle"))?;
+    let wheels = tasks::target().join("wheels");
+    if wheels.exists() {
+        fs::remove_dir_all(&wheels).with_context(|| format!("cannot replace `{}`", wheels.display()))?;
+    }
     maturin(&["--release"], None)
+}
+
+/// Measures the released wheel against other loaders.
+pub(crate) fn bench(filter: Option<&str>) -> Result<()> {
+    release()?;
+    let folder = tasks::root().join("python").join("benches");
+    let python = setup::environment("peers", &folder.join("requirements.txt"))?;
+    install(&python, &only_wheel(&tasks::target().join("wheels"))?)?;
+    let mut peers = Command::new(&python);
+    peers.arg(folder.join("peers.py")).arg("--folder").arg(tasks::target().join("bench").join("peers")).args(filter);
+    tasks::run("measuring", "", peers.env_remove("PYTHONPATH").env("CURRICLE_CACHE", tasks::target().join("cache")))
+}
+
+/// Puts a wheel into an environment that has what it needs.
+fn install(python: &Path, wheel: &Path) -> Result<()> {
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--force-reinstall"]).arg(wheel);
+    tasks::run("installing the wheel", "", &mut pip)
+}
+
+/// The wheel in a folder.
+fn only_wheel(folder: &Path) -> Result<PathBuf> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read the folder `{}`", folder.display()))?;
+    let mut found = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    found.retain(|path| path.extension().is_some_and(|extension| extension == "whl"));
+    match found.pop() {
+        Some(wheel) if found.is_empty() => Ok(wheel),
+        _ => bail!("there is no single wheel in `{}`; remove what is there", folder.display()),
+    }
 }
 
 /// The wheel that the tests install: of the workspace's build, so that nothing is compiled twice.
@@ -30,12 +63,7 @@ fn development() -> Result<PathBuf> {
         fs::remove_dir_all(&wheels).with_context(|| format!("cannot replace `{}`", wheels.display()))?;
     }
     maturin(&["--profile", "dev", "--compatibility", "linux"], Some(&wheels))?;
-    let mut found = fs::read_dir(&wheels)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    found.retain(|path| path.extension().is_some_and(|extension| extension == "whl"));
-    match found.pop() {
-        Some(wheel) if found.is_empty() => Ok(wheel),
-        _ => bail!("maturin left no single wheel in `{}`", wheels.display()),
-    }
+    only_wheel(&wheels)
 }
 
 fn maturin(arguments: &[&str], joined: Option<&Path>) -> Result<()> {
@@ -112,9 +140,7 @@ pub(crate) fn test(filter: Option<&str>, tally: &mut tasks::Tally) -> Result<()>
     let wheel = development()?;
     let requirements = tasks::root().join("python").join("tests").join("requirements.txt");
     let python = setup::environment("python-tests", &requirements)?;
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--force-reinstall"]).arg(&wheel);
-    tasks::run("installing the wheel", "", &mut pip)?;
+    install(&python, &wheel)?;
     // From a folder without a package of this name, so that the installed one is tested.
     let folder = tasks::root().join("python");
     let mut pytest = Command::new(&python);
