@@ -101,5 +101,5 @@ def import_(
         CurricleError: in the command's words.
     """
     sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
-    _command.run(["import", *map(os.fspath, sources), "--out", os.fspath(out), *options])
+    _command.run(["import", *(os.fspath(path) for path in sources), "--out", os.fspath(out), *options])
     return Dataset(out)
