@@ -77,9 +77,7 @@ def analyze(
     metric = os.fspath(metric)
     folder = opened.columns_dir if out is None else Path(out)
     target = folder.absolute() / f"{name or Path(metric).stem}.arrow"
-    found = _native.analyze(
-        opened._native, metric, json.dumps(dict(config or {})), str(target), limits, threads, part, force, progress
-    )
+    found = _native.analyze(opened._native, metric, json.dumps(dict(config or {})), str(target), limits, threads, part, force, progress)
     path = found["path"]
     return Analysis(None if path is None else Path(path), found["made"], found["continued"], found["tokens"])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import N, lengths_of, run_file, tokens_of, write_corpus
+from conftest import N, lengths_of, tokens_of, write_corpus
 
 import curricle
 

@@ -118,7 +118,12 @@ def test_a_state_is_a_value(folder: Path) -> None:
 
 def test_the_length_is_what_is_yielded(folder: Path) -> None:
     # 200 samples in steps of 16 are 12 whole ones and 8 samples.
-    for rest, batch in [("epochs = 1", ""), ("epochs = 1\ndrop-last = true", ""), ("epochs = 3", "micro-batch-size = 2"), ("steps = 5", "micro-batch-size = 4")]:
+    for rest, batch in [
+        ("epochs = 1", ""),
+        ("epochs = 1\ndrop-last = true", ""),
+        ("epochs = 3", "micro-batch-size = 2"),
+        ("steps = 5", "micro-batch-size = 4"),
+    ]:
         loader = curricle.Loader(run_file(folder, rest=rest, batch=batch))
         assert len(loader) == len(list(loader)) > 0
         assert list(loader) == []

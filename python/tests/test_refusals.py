@@ -25,7 +25,7 @@ def test_every_error_of_the_library_is_a_class_of_its_own() -> None:
 
 
 def test_what_a_file_gets_wrong_is_told_with_its_place(folder: Path) -> None:
-    with pytest.raises(curricle.IoError, match="run.toml") as error:
+    with pytest.raises(curricle.IoError, match=r"run\.toml") as error:
         curricle.Loader(folder / "no" / "run.toml")
     assert error.value.code == "io" and error.value.errno == 2
     path = run_file(folder, batch="global-batch-sise = 3")

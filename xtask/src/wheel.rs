@@ -135,12 +135,25 @@ fn builtin_names() -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Formatting, lints and types of what is Python.
+fn lint(python: &Path) -> Result<()> {
+    let tools: [(&str, &str, &[&str]); 3] = [
+        ("formatting of the Python package", "ruff", &["format", "--check", "--quiet", "."]),
+        ("lints of the Python package", "ruff", &["check", "--quiet", "."]),
+        ("types of the Python package", "mypy", &["curricle"]),
+    ];
+    tools.iter().try_for_each(|(what, tool, arguments)| {
+        tasks::run(what, "python", Command::new(python.with_file_name(tool)).args(*arguments))
+    })
+}
+
 /// Builds the wheel, installs it beside the frameworks in an environment of its own, and runs the tests of the package there.
 pub(crate) fn test(filter: Option<&str>, tally: &mut tasks::Tally) -> Result<()> {
     let wheel = development()?;
     let requirements = tasks::root().join("python").join("tests").join("requirements.txt");
     let python = setup::environment("python-tests", &requirements)?;
     install(&python, &wheel)?;
+    lint(&python)?;
     // From a folder without a package of this name, so that the installed one is tested.
     let folder = tasks::root().join("python");
     let mut pytest = Command::new(&python);
