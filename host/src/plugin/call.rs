@@ -98,7 +98,8 @@ pub struct Spent {
     pub fuel: u64,
     /// Time from the call to its answer, the host's work for the guest included. It differs from run to run.
     pub time: Duration,
-    /// Bytes of memories and tables, at 8 bytes an element, that the instance holds: the same on every machine.
+    /// Bytes of memories and tables, at 8 bytes an element, that the instance holds, as they count against [`Limits::memory`]: the same on
+    /// every machine, and never less than before.
     pub memory: u64,
 }
 
@@ -151,19 +152,9 @@ impl<W: Send + 'static> Session<W> {
         &self.limits
     }
 
-    /// Fuel of the last call; 0 where fuel is not metered.
-    pub(crate) fn fuel_used(&self) -> u64 {
-        self.fuel_used
-    }
-
     /// What the last call took.
     pub(crate) fn spent(&self) -> Spent {
-        Spent { fuel: self.fuel_used, time: self.time, memory: self.memory_used() }
-    }
-
-    /// Bytes of memories and tables that the instance holds, as they count against [`Limits::memory`]; they never shrink.
-    pub(crate) fn memory_used(&self) -> u64 {
-        self.store.data().meter.used()
+        Spent { fuel: self.fuel_used, time: self.time, memory: self.store.data().meter.used() }
     }
 
     /// Makes one call. `asked` is the number of bytes that the guest may hand over at once because the host asked for them.
