@@ -112,13 +112,15 @@ pub(crate) struct Session<W: 'static> {
     profile: Profile,
     fuel_used: u64,
     time: Duration,
+    /// Whether it brings an interpreter and has less than those take.
+    cramped: bool,
     /// The call after which the instance cannot be trusted.
     ended: Option<&'static str>,
 }
 
 impl<W: Send + 'static> Session<W> {
-    /// A store without an instance.
-    pub(crate) fn new(engine: &Engine, plugin: &Arc<str>, limits: &Arc<Limits>, world: W) -> Session<W> {
+    /// A store without an instance. `interpreted` is what the plugin's label says.
+    pub(crate) fn new(engine: &Engine, plugin: &Arc<str>, limits: &Arc<Limits>, interpreted: bool, world: W) -> Session<W> {
         let guest = Guest {
             world,
             log: Log::new(plugin.clone(), limits),
@@ -128,16 +130,17 @@ impl<W: Send + 'static> Session<W> {
             limits: limits.clone(),
         };
         let mut store = Store::new(&engine.wasm, guest);
+        let cramped = interpreted && !limits.suit_interpreters();
         #[cfg(feature = "bare")]
         if engine.profile == Profile::Bare {
             store.data_mut().work = u64::MAX;
             let (plugin, limits) = (plugin.clone(), limits.clone());
-            return Session { store, plugin, limits, profile: engine.profile, fuel_used: 0, time: Duration::ZERO, ended: None };
+            return Session { store, plugin, limits, profile: engine.profile, fuel_used: 0, time: Duration::ZERO, cramped, ended: None };
         }
         store.limiter(|guest| &mut guest.meter);
         store.set_max_component_handles(limits.handles as usize);
         let (plugin, limits) = (plugin.clone(), limits.clone());
-        Session { store, plugin, limits, profile: engine.profile, fuel_used: 0, time: Duration::ZERO, ended: None }
+        Session { store, plugin, limits, profile: engine.profile, fuel_used: 0, time: Duration::ZERO, cramped, ended: None }
     }
 
     pub(crate) fn world(&self) -> &W {
@@ -288,6 +291,7 @@ impl<W: Send + 'static> Session<W> {
     ) -> Error {
         let log = self.store.data_mut().log.take_last();
         let plugin = self.plugin.to_string();
+        let remedy = if self.cramped && kind == FaultKind::Limit { report::for_interpreter(&remedy) } else { remedy };
         Error::from(Box::new(Fault { kind, plugin, call: call.to_owned(), step, problem, remedy, deterministic, log }))
     }
 }
