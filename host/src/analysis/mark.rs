@@ -28,8 +28,9 @@ impl Mark {
 /// A mark in the making. How the samples are divided does not count.
 #[derive(Default)]
 pub(super) struct Marking {
-    lens: Xxh3,
-    tokens: Xxh3,
+    // An interpreter's objects cannot be aligned as the states of these hashes are.
+    lens: Box<Xxh3>,
+    tokens: Box<Xxh3>,
 }
 
 impl std::fmt::Debug for Marking {
