@@ -32,6 +32,7 @@ __all__ = ["FINDINGS", "Collector", "Outline", "analyze", "findings_of", "worker
 
 FINDINGS = "start long, finding binary, tokens long, failure string"
 """Schema of what :func:`worker` gives."""
+_CHOSEN = ["curricle id", "curricle tokens"]
 _SCHEMA = pyarrow.schema(
     [("start", pyarrow.int64()), ("finding", pyarrow.binary()), ("tokens", pyarrow.int64()), ("failure", pyarrow.string())]
 )
@@ -115,8 +116,8 @@ def in_order(data: DataFrame, outline: Outline, size: int, partitions: int, id_c
     ids, tokens = (F.col("`" + wanted.replace("`", "``") + "`") for wanted in (id_column, column))
     # What is no sample is left for the worker to tell.
     span = F.floor(F.coalesce(ids, F.lit(0)) / F.lit(size * outline.samples_per_block))
-    together = data.select(ids, tokens, span.alias("span of blocks")).repartition(partitions, "span of blocks")
-    return together.sortWithinPartitions(ids).drop("span of blocks")
+    chosen = data.select(ids.alias(_CHOSEN[0]), tokens.alias(_CHOSEN[1]), span.alias("span"))
+    return chosen.repartition(partitions, "span").sortWithinPartitions(_CHOSEN[0]).drop("span")
 
 
 def worker(job: Job, size: int, id_column: str) -> Callable[[Iterator[pyarrow.RecordBatch]], Iterator[pyarrow.RecordBatch]]:
@@ -126,7 +127,10 @@ def worker(job: Job, size: int, id_column: str) -> Callable[[Iterator[pyarrow.Re
     """
 
     def work(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
-        for found in _find(job, size, id_column, batches):
+        # Spark takes no column for `mapInArrow` whose name has a dot, and messages shall call them as they are called.
+        names = [id_column, job.column]
+        named = (batch.rename_columns(names) if batch.schema.names == _CHOSEN else batch for batch in batches)
+        for found in _find(job, size, id_column, named):
             values = ([found.start], [found.finding], [found.tokens], [found.failure])
             arrays = [pyarrow.array(value, field.type) for value, field in zip(values, _SCHEMA, strict=True)]
             yield pyarrow.RecordBatch.from_arrays(arrays, schema=_SCHEMA)

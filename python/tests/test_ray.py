@@ -111,32 +111,33 @@ def test_parquet_is_read_through_fsspec_in_the_order_of_its_files(cluster: Clust
     assert files(tmp_path / "columns", "vocab-rarity") == corpus.local("vocab-rarity")
 
 
-def test_a_worker_that_dies_is_replaced_and_changes_nothing(cluster: Cluster, corpus: Corpus, tmp_path: Path) -> None:
-    marker = tmp_path / "died"
+def test_a_worker_that_dies_is_replaced_and_changes_nothing(
+    cluster: Cluster, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "died").mkdir()
+    find, died = curricle.ray._find, tmp_path / "died"
 
-    def die_once(batch: pyarrow.Table) -> pyarrow.Table:
-        if not marker.exists():
-            marker.touch()
+    def die_once(where: str) -> None:
+        if not (died / where).exists():
+            (died / where).touch()
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def find_and_die(job: object, start: int, *rest: object) -> object:
+        found = find(job, start, *rest)  # type: ignore[arg-type]
+        if start == 2:
+            # With the work done and nobody told, once in each round.
+            die_once(f"round {len(job.merged)}")  # type: ignore[attr-defined]
+        return found
+
+    def read_and_die(batch: pyarrow.Table) -> pyarrow.Table:
+        die_once("reading")
         return batch
 
-    killed: list[int] = []
-
-    def kill_a_worker(*_: int) -> None:
-        # The processes of our own tasks, too: one is killed while the round goes on.
-        if killed:
-            return
-        for entry in Path("/proc").iterdir():
-            command = entry / "cmdline"
-            if entry.name.isdigit() and command.exists() and b"ray::_find" in command.read_bytes():
-                os.kill(int(entry.name), signal.SIGKILL)
-                killed.append(int(entry.name))
-                return
-
-    data = in_pieces(corpus.table(), 6).map_batches(die_once, batch_format="pyarrow")
-    curricle.ray.analyze(data, "vocab-rarity", dataset=corpus.outline, out=tmp_path, blocks_per_task=1, progress=kill_a_worker)
-    assert marker.exists()
-    assert files(tmp_path, "vocab-rarity") == corpus.local("vocab-rarity")
+    monkeypatch.setattr(curricle.ray, "_find", find_and_die)
+    data = in_pieces(corpus.table(), 6).map_batches(read_and_die, batch_format="pyarrow")
+    curricle.ray.analyze(data, "vocab-rarity", dataset=corpus.outline, out=tmp_path / "columns", blocks_per_task=1)
+    assert {path.name for path in died.iterdir()} == {"reading", "round 0", "round 1"}
+    assert files(tmp_path / "columns", "vocab-rarity") == corpus.local("vocab-rarity")
 
 
 def test_data_that_is_not_the_datasets_is_refused_with_what_is_wrong(cluster: Cluster, corpus: Corpus, tmp_path: Path) -> None:
