@@ -114,8 +114,8 @@ class Job:
     def key(self) -> str:
         """The same for jobs for which one instance of the metric will do."""
         digest = hashlib.sha256()
-        for part in (self.sha256, self.config, self.limits, self.outline, *self.merged):
-            part = part.encode() if isinstance(part, str) else part
+        texts = (self.sha256, self.config, self.limits, self.outline)
+        for part in (*(text.encode() for text in texts), *self.merged):
             digest.update(len(part).to_bytes(8, "little") + part)
         return digest.hexdigest()
 
@@ -142,7 +142,7 @@ class SpanWorker:
     def __init__(self, job: Job) -> None:
         self._job, self._key = job, job.key
         self._outline = _native.Outline.from_json(job.outline)
-        self._native = _idle.pop(self._key, None) or self._make()
+        self._native = _idle.pop(self._key) if self._key in _idle else self._make()
         self._tokens = 0
         self._start = 0
 

@@ -78,13 +78,11 @@ def analyze(
         raise TypeError(f"`data` is a {type(data).__name__}, and a ray.data.Dataset is expected")
     if tasks_in_flight is not None and tasks_in_flight < 1:
         raise ConfigError(f"`tasks_in_flight`: it is {tasks_in_flight}; give at least 1", code="config")
-    with Collector(
-        metric, dataset=dataset, column=column, out=out, name=name, config=config, limits=limits, force=force
-    ) as collector:
+    with Collector(metric, dataset=dataset, column=column, out=out, name=name, config=config, limits=limits, force=force) as collector:
         if collector.done is not None:
             return collector.done
         data = _only(data, column)
-        cpus = int(ray.cluster_resources().get("CPU", 1))
+        cpus = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
         size = blocks_of_a_task(collector.outline, cpus, blocks_per_task)
         task = ray.remote(**{"num_cpus": 1, **(ray_remote_args or {})})(_find)
         while collector.done is None:
@@ -138,9 +136,7 @@ def _plain(table: pyarrow.Table, column: str) -> pyarrow.Table:
     else:
         dimensions = len(getattr(kind, "shape", (0,)))
     if dimensions != 1:
-        raise DataError(
-            f"column `{column}` holds tensors of {dimensions} dimensions, and tokens are of one; reshape them", code="data"
-        )
+        raise DataError(f"column `{column}` holds tensors of {dimensions} dimensions, and tokens are of one; reshape them", code="data")
     field = storage[0].type if storage else kind.storage_type
     return pyarrow.table({column: pyarrow.chunked_array(storage, type=field)})
 
@@ -154,9 +150,7 @@ def _only(data: ray.data.Dataset, column: str) -> ray.data.Dataset:
     return data.select_columns([column]) if names is not None and len(names) > 1 else data
 
 
-def _spans(
-    data: ray.data.Dataset, outline: Outline, size: int
-) -> Iterator[tuple[int, int, list[ray.ObjectRef[Any]], list[tuple[int, int]]]]:
+def _spans(data: ray.data.Dataset, outline: Outline, size: int) -> Iterator[tuple[int, int, list[ray.ObjectRef[Any]], list[tuple[int, int]]]]:
     """Spans of ``size`` blocks, as they come: first block, the one behind the last, blocks of Ray and the rows of each."""
     n_samples, n_blocks, each = len(outline), outline.n_blocks, outline.samples_per_block
     start, row = 0, 0

@@ -33,9 +33,7 @@ __all__ = ["FINDINGS", "Collector", "Outline", "analyze", "findings_of", "worker
 FINDINGS = "start long, finding binary, tokens long, failure string"
 """Schema of what :func:`worker` gives."""
 _CHOSEN = ["curricle id", "curricle tokens"]
-_SCHEMA = pyarrow.schema(
-    [("start", pyarrow.int64()), ("finding", pyarrow.binary()), ("tokens", pyarrow.int64()), ("failure", pyarrow.string())]
-)
+_SCHEMA = pyarrow.schema([("start", pyarrow.int64()), ("finding", pyarrow.binary()), ("tokens", pyarrow.int64()), ("failure", pyarrow.string())])
 
 
 def analyze(
@@ -87,9 +85,7 @@ def analyze(
         if wanted not in data.columns:
             known = ", ".join(f"`{other}`" for other in data.columns) or "none"
             raise DataError(f"the data has no column `{wanted}`, it has {known}; name the one that is meant", code="data")
-    with Collector(
-        metric, dataset=dataset, column=column, out=out, name=name, config=config, limits=limits, force=force
-    ) as collector:
+    with Collector(metric, dataset=dataset, column=column, out=out, name=name, config=config, limits=limits, force=force) as collector:
         if collector.done is not None:
             return collector.done
         wanted_partitions = partitions or int(data.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
@@ -189,7 +185,7 @@ def _ids(batch: pyarrow.RecordBatch, name: str, n_samples: int) -> np.ndarray:
         raise DataError(f"column `{name}` is of type {column.type}, and ids are whole numbers; name the column of ids", code="data")
     if column.null_count:
         raise DataError(f"column `{name}` is null in a row; say of each row which sample it is", code="data")
-    ids = column.to_numpy(zero_copy_only=False)
+    ids: np.ndarray = column.to_numpy(zero_copy_only=False)
     for wrong in ids[(ids < 0) | (ids >= n_samples)][:1]:
         there = f"{wrong} is no sample of the dataset, whose ids are 0 to {n_samples - 1}"
         raise DataError(f"column `{name}`: {there}; number the rows by their samples", code="data")

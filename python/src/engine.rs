@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use curricle::{
@@ -24,6 +24,7 @@ use crate::{
     dataset::Dataset,
     error::Result,
     record_batches::{Tokens, each_batch},
+    wait::interruptible,
 };
 
 /// A dataset without its tokens.
@@ -151,7 +152,7 @@ impl Worker {
                 tokens.with(next, |rows| worker.feed(rows).map(|()| (rows.tokens.len() / rows.token_type.width()) as u64))
             })?;
             next = next.saturating_add(tokens.len() as u64);
-            Ok(())
+            Ok(batches.py().check_signals()?)
         })?;
         Ok(n_tokens)
     }
@@ -166,14 +167,29 @@ impl Worker {
 /// Makes a column of what workers find.
 #[pyclass(frozen, module = "curricle._native")]
 #[derive(Debug)]
-pub(crate) struct Collector(Mutex<Option<Box<engine::Collector>>>);
+pub(crate) struct Collector(Arc<Mutex<Option<Box<engine::Collector>>>>);
 
 impl Collector {
+    /// Does something with it that is over at once.
     fn with<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut engine::Collector) -> curricle::Result<T> + Send) -> Result<T> {
-        py.detach(|| match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(collector) => Ok(work(collector)?),
-            None => Err(PyValueError::new_err("the analysis is over").into()),
-        })
+        py.detach(|| on(&self.0, work))
+    }
+
+    /// Does something with it that may take until a plugin's deadline, or as long as sorting takes.
+    fn slowly<T: Send + 'static>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut engine::Collector) -> curricle::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let collector = self.0.clone();
+        interruptible(py, move || on(&collector, work))
+    }
+}
+
+fn on<T>(collector: &Mutex<Option<Box<engine::Collector>>>, work: impl FnOnce(&mut engine::Collector) -> curricle::Result<T>) -> Result<T> {
+    match &mut *collector.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(collector) => Ok(work(collector)?),
+        None => Err(PyValueError::new_err("the analysis is over").into()),
     }
 }
 
@@ -189,7 +205,7 @@ impl Collector {
         force: bool,
     ) -> Result<(Option<Collector>, Option<Bound<'py, PyDict>>)> {
         match py.detach(|| engine::Collector::open(&metric.0, &outline.0, &target, force))? {
-            Opening::Begun(collector) => Ok((Some(Collector(Mutex::new(Some(collector)))), None)),
+            Opening::Begun(collector) => Ok((Some(Collector(Arc::new(Mutex::new(Some(collector))))), None)),
             Opening::UpToDate(outcome) => Ok((None, Some(told(py, &outcome)?))),
         }
     }
@@ -212,12 +228,13 @@ impl Collector {
     }
 
     fn add(&self, py: Python<'_>, finding: &[u8]) -> Result<()> {
-        self.with(py, |collector| collector.add(&Finding::from_bytes(finding)?))
+        let finding = py.detach(|| Finding::from_bytes(finding))?;
+        self.slowly(py, move |collector| collector.add(&finding))
     }
 
     /// What it came to, after the last round.
     fn finish_round<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, PyDict>>> {
-        let outcome = self.with(py, engine::Collector::finish_round)?;
+        let outcome = self.slowly(py, engine::Collector::finish_round)?;
         let dict = outcome.as_ref().map(|outcome| told(py, outcome)).transpose()?;
         if outcome.is_some() {
             self.close();
@@ -225,9 +242,11 @@ impl Collector {
         Ok(dict)
     }
 
-    /// Lets go of its files.
+    /// Lets go of its files, unless something is still done with it: then they are let go of when nobody has it any more.
     fn close(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if let Ok(mut collector) = self.0.try_lock() {
+            *collector = None;
+        }
     }
 }
 

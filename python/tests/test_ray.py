@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 def in_pieces(table: pyarrow.Table, n: int) -> ray.data.Dataset:
     """The table in blocks of Ray that do not line up with ours."""
     cuts = np.linspace(0, len(table), n + 1).astype(int)
-    return ray.data.from_arrow([table.slice(start, end - start) for start, end in zip(cuts, cuts[1:], strict=False)])
+    return ray.data.from_arrow([table.slice(start, end - start) for start, end in itertools.pairwise(cuts)])
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -54,9 +55,7 @@ def test_two_nodes_make_the_bytes_of_one_machine(cluster: Cluster, corpus: Corpu
     assert len([node for node in ray.nodes() if node["Alive"]]) == 2
     told: list[tuple[int, int, int, int, int]] = []
     data = in_pieces(corpus.table(), 7)
-    done = curricle.ray.analyze(
-        data, metric, dataset=corpus.outline, out=tmp_path, blocks_per_task=1, progress=lambda *said: told.append(said)
-    )
+    done = curricle.ray.analyze(data, metric, dataset=corpus.outline, out=tmp_path, blocks_per_task=1, progress=lambda *said: told.append(said))
     assert files(tmp_path, metric) == corpus.local(metric)
     rounds = 2 if metric == "vocab-rarity" else 1
     assert done.made and done.tokens == rounds * len(corpus.tokens)

@@ -11,14 +11,14 @@ import pytest
 
 pytest.importorskip("pyspark")
 
-import pyarrow  # noqa: E402
-import pyarrow.parquet  # noqa: E402
-from corpus import METRICS, Corpus, files  # noqa: E402
-from pyspark.sql import DataFrame, SparkSession  # noqa: E402
-from pyspark.sql import functions as F  # noqa: E402
+import pyarrow
+import pyarrow.parquet
+from corpus import METRICS, Corpus, files
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
-import curricle  # noqa: E402
-import curricle.spark  # noqa: E402
+import curricle
+import curricle.spark
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +69,7 @@ def test_spark_makes_the_bytes_of_one_machine(data: DataFrame, corpus: Corpus, t
     assert not again.made and again.path == done.path
 
 
-def test_neither_partitions_nor_spans_nor_small_batches_decide(
-    spark: SparkSession, data: DataFrame, corpus: Corpus, tmp_path: Path
-) -> None:
+def test_neither_partitions_nor_spans_nor_small_batches_decide(spark: SparkSession, data: DataFrame, corpus: Corpus, tmp_path: Path) -> None:
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "777")
     renamed = data.select(F.col("id").cast("int").alias("sample.id"), F.col("tokens").cast("array<bigint>").alias("token ids"))
     curricle.spark.analyze(
@@ -91,9 +89,7 @@ def test_the_function_for_map_in_arrow_can_be_used_alone(data: DataFrame, corpus
     assert files(tmp_path, "vocab-rarity") == corpus.local("vocab-rarity")
 
 
-def test_data_that_is_not_the_datasets_is_refused_with_what_is_wrong(
-    spark: SparkSession, data: DataFrame, corpus: Corpus, tmp_path: Path
-) -> None:
+def test_data_that_is_not_the_datasets_is_refused_with_what_is_wrong(spark: SparkSession, data: DataFrame, corpus: Corpus, tmp_path: Path) -> None:
     n = len(corpus.lengths)
 
     def refused(data: DataFrame, kind: type[Exception], match: str, **options: object) -> None:
