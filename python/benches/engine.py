@@ -58,7 +58,7 @@ def best(work: Callable[[], object], clock: Callable[[], float] = time.process_t
 
 def jobs(metric: str, outline: _engine.Outline, data: pyarrow.Table, folder: Path) -> Iterator[tuple[str, _engine.Job]]:
     """The job of each round, by its name."""
-    with _engine.Collector(metric, dataset=outline, out=folder, force=True) as collector:
+    with _engine.Collector(metric, dataset=outline, out=tempfile.mkdtemp(dir=folder)) as collector:
         while collector.done is None:
             done, rounds, *_ = collector.progress()
             measures = done == rounds - 1 and metric != "vocab-frequency"
@@ -96,10 +96,10 @@ def driver(outline: _engine.Outline, lengths: np.ndarray, tokens: np.ndarray, fo
     data = table(lengths, tokens, pyarrow.uint16())
     for metric in ("seqlen", "vocab-rarity"):
         whole: list[_engine.Found] = []
-        for name, job in jobs(metric, outline, data, folder / "one"):
+        for name, job in jobs(metric, outline, data, folder):
             for size in (1, 16):
                 found = spans_of(job, outline, data, size)
-                seconds = min(taking(metric, outline, whole, found, folder / "two") for _ in range(REPEATS))
+                seconds = min(taking(metric, outline, whole, found, folder) for _ in range(REPEATS))
                 rates = f"{len(found) / seconds:,.0f} | {len(tokens) / seconds / 1e9:,.1f} G"
                 print(f"| {name}, tasks of {size} block{'s' if size > 1 else ''} | {rates} |", flush=True)
             whole.append(_engine.find(job, 0, outline.n_blocks, [data]))
@@ -107,7 +107,7 @@ def driver(outline: _engine.Outline, lengths: np.ndarray, tokens: np.ndarray, fo
 
 def taking(metric: str, outline: _engine.Outline, before: list[_engine.Found], found: list[_engine.Found], folder: Path) -> float:
     """Processor seconds in which the collector takes findings, after the rounds before."""
-    with _engine.Collector(metric, dataset=outline, out=folder, force=True) as collector:
+    with _engine.Collector(metric, dataset=outline, out=tempfile.mkdtemp(dir=folder)) as collector:
         for one in before:
             collector.add(one)
             collector.finish_round()
@@ -115,6 +115,32 @@ def taking(metric: str, outline: _engine.Outline, before: list[_engine.Found], f
         for one in found:
             collector.add(one)
         return time.process_time() - begun
+
+
+def short_samples(folder: Path, tokens: np.ndarray) -> None:
+    """What samples cost that are so short that their number is what counts."""
+    length = 8
+    dataset = curricle.Dataset(folder / "corpus", sequence_length=length, vocab_size=VOCABULARY)
+    outline = _engine.Outline.of(dataset)
+    n = len(outline)
+    data = pyarrow.table({"tokens": pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(tokens[: n * length]), length)})
+    with _engine.Collector("seqlen", dataset=outline, out=folder / "short", force=True) as collector:
+        job = collector.job()
+        found = spans_of(job, outline, data, 16)
+        begun = time.process_time()
+        for one in found:
+            collector.add(one)
+        taken = time.process_time()
+        wall = time.perf_counter()
+        collector.finish_round()
+        done, ended = time.process_time(), time.perf_counter()
+    seconds = best(partial(_engine.find, job, 0, outline.n_blocks, [data]))
+    sent = sum(len(one.finding or b"") for one in found)
+    print(
+        f"\n{n:,} samples of {length} tokens, seqlen: {n / seconds / 1e6:,.0f} M samples/s by a worker, {sent / n:.2f} bytes sent for each; ", end=""
+    )
+    print(f"{n / (taken - begun) / 1e6:,.0f} M samples/s taken by the driver, and {done - taken:.2f} s of processors to sort and write them", end="")
+    print(f" ({ended - wall:.2f} s on the clock)")
 
 
 def on_ray(dataset: curricle.Dataset, outline: _engine.Outline, lengths: np.ndarray, tokens: np.ndarray, folder: Path) -> None:
@@ -180,6 +206,7 @@ def main() -> None:
         print()
         workers(outline, lengths, tokens, folder)
         driver(outline, lengths, tokens, folder)
+        short_samples(folder, tokens)
         if asked.ray:
             on_ray(dataset, outline, lengths, tokens, folder)
         if asked.spark:

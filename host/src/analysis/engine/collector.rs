@@ -1,6 +1,6 @@
 //! Who takes the findings and makes the column.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, ops::Range, path::Path};
 
 use super::{
     super::{
@@ -12,7 +12,7 @@ use super::{
         mark::Mark,
         outline::Outline,
         parts::Parts,
-        place::{cover, cut},
+        place::{Place, cover, cut},
         tree::Tree,
         values::ValueFile,
     },
@@ -154,7 +154,7 @@ impl Collector {
                 cut(&finding.content, nodes).filter(|_| fits).map(Found::Nodes)
             }
             Content::Values { value_type: Some(name) } if is_whole && head.round == self.goal.needs.passes => {
-                let known = [ValueType::F32, ValueType::F64, ValueType::U32, ValueType::U64].into_iter().find(|t| t.to_string() == *name);
+                let known = ValueType::named(name);
                 known.filter(|t| samples.checked_mul(t.width() as u64) == Some(finding.content.len() as u64)).map(Found::Values)
             }
             _ => None,
@@ -260,12 +260,10 @@ impl Collector {
     }
 
     /// Whether samples are those that are known of these blocks.
-    fn compare(&self, range: &std::ops::Range<u64>, marks: &[Mark]) -> Result<()> {
-        for ((block, (known, from)), mark) in self.marks.range(range.clone()).filter_map(|(block, known)| {
-            let at = usize::try_from(block - range.start).ok()?;
-            marks.get(at).map(|mark| ((block, known), mark))
-        }) {
-            let Some(what) = known.difference(*mark) else { continue };
+    fn compare(&self, range: &Range<u64>, marks: &[Mark]) -> Result<()> {
+        for (block, (known, from)) in self.marks.range(range.clone()) {
+            let mark = usize::try_from(block - range.start).ok().and_then(|at| marks.get(at));
+            let Some(what) = mark.and_then(|mark| known.difference(*mark)) else { continue };
             let ids = self.blocks.ids(*block);
             let samples = format!("samples {} to {}", ids.start, ids.end.saturating_sub(1));
             let (problem, remedy) = match from {
@@ -290,7 +288,7 @@ impl Collector {
 
 /// The content of a finding that belongs here.
 enum Found {
-    Nodes(Vec<(super::super::place::Place, Vec<u8>)>),
+    Nodes(Vec<(Place, Vec<u8>)>),
     Values(ValueType),
 }
 
@@ -305,7 +303,7 @@ impl Drop for Collector {
     }
 }
 
-fn shown(blocks: &std::ops::Range<u64>) -> String {
+fn shown(blocks: &Range<u64>) -> String {
     match blocks.end.saturating_sub(blocks.start) {
         1 => format!("block {}", blocks.start),
         _ => format!("blocks {} to {}", blocks.start, blocks.end.saturating_sub(1)),
