@@ -142,9 +142,9 @@ fn lint(python: &Path) -> Result<()> {
         ("lints of the Python package", "ruff", &["check", "--quiet", "."]),
         ("types of the Python package", "mypy", &["curricle"]),
     ];
-    tools.iter().try_for_each(|(what, tool, arguments)| {
-        tasks::run(what, "python", Command::new(python.with_file_name(tool)).args(*arguments))
-    })
+    tools
+        .iter()
+        .try_for_each(|(what, tool, arguments)| tasks::run(what, "python", Command::new(python.with_file_name(tool)).args(*arguments)))
 }
 
 /// Builds the wheel, installs it beside the frameworks in an environment of its own, and runs the tests of the package there.

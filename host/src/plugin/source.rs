@@ -84,6 +84,14 @@ impl Source {
         }
     }
 
+    /// What is in memory already, unless it is too large.
+    pub(crate) fn of_bytes_within(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Source> {
+        match bytes.len() as u64 > limits.file_size {
+            true => Err(too_large(name, Path::new(name), bytes.len() as u64, limits)),
+            false => Ok(Source::of_bytes(name, bytes)),
+        }
+    }
+
     /// What is in the file, which has this digest.
     pub(crate) fn bytes(&self) -> Result<Arc<[u8]>> {
         if let Some(bytes) = self.bytes.get() {

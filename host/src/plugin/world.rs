@@ -127,7 +127,16 @@ impl<W: World> Loaded<W> {
     /// As `load`, compiled under another profile than the world's.
     pub(crate) fn load_as(profile: Profile, name: &str, path: &Path, config: &Value, limits: &Limits) -> Result<Loaded<W>> {
         let cache = Cache::of_user();
-        let file = PluginFile::new(Source::open(name, path, limits, &cache)?, limits, cache)?;
+        Loaded::of(profile, name, Source::open(name, path, limits, &cache)?, cache, config, limits)
+    }
+
+    /// As `load`, of a file that is in memory.
+    pub(crate) fn from_bytes(name: &str, bytes: Vec<u8>, config: &Value, limits: &Limits) -> Result<Loaded<W>> {
+        Loaded::of(W::PROFILE, name, Source::of_bytes_within(name, bytes, limits)?, Cache::of_user(), config, limits)
+    }
+
+    fn of(profile: Profile, name: &str, source: Source, cache: Cache, config: &Value, limits: &Limits) -> Result<Loaded<W>> {
+        let file = PluginFile::new(source, limits, cache)?;
         if !W::accepts(file.outline.kind) {
             let problem = format!("it is {}, {} is needed here", file.outline.kind.a(), W::WANTED);
             return Err(report::load(name, FaultKind::Link, problem, "name another plugin, or use this one where its kind belongs"));
