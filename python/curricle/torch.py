@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch.utils.data import Sampler
 
 from . import _native
 from ._steps import Source, Steps
+from .errors import StateError
 
-__all__ = ["BatchSampler", "tokens"]
+__all__ = ["BatchSampler", "sampler_state", "tokens"]
 
 
 def tokens(batch: _native.Batch, dtype: torch.dtype | None = None, pin_memory: bool = False) -> torch.Tensor:
@@ -45,6 +48,20 @@ class BatchSampler(Steps[list[int]], Sampler[list[int]]):
     def _make(self, state: str | None) -> Source[list[int]]:
         return _native.Planner(self.run._open(), state, self._allow)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Where this rank stands; after the last list of an epoch also that the epoch was not left yet.
+
+        A data loader that resumes from there gets an iterator with nothing left, as it does from torch's own samplers.
+        """
+        state = super().state_dict()
+        if self._end is not None and self._step == self._end and not self._left:
+            state["epoch_is_over"] = True
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self._over = state.get("epoch_is_over") is True
+
     @property
     def batch_size(self) -> int:
         """Samples of a batch; the last of a run of ``epochs`` may have fewer, and those under a budget of tokens have as many as fit."""
@@ -54,3 +71,32 @@ class BatchSampler(Steps[list[int]], Sampler[list[int]]):
     def drop_last(self) -> bool:
         """That the last batch is not left out by anybody but the run file."""
         return False
+
+
+def sampler_state(state: dict[str, Any]) -> dict[str, Any]:
+    """The batch sampler's own part of what ``StatefulDataLoader.state_dict()`` returned.
+
+    torchdata resumes with as many workers as it was saved with. This part alone decides the order, and fits any number of them: give it to
+    :meth:`BatchSampler.load_state_dict` before the new data loader is iterated over.
+
+    Raises:
+        StateError: if there is none in it, or it is older than the batch that was yielded last.
+    """
+    if isinstance(state, dict) and state.get("_steps_since_snapshot"):
+        raise StateError(
+            f"the data loader's state is {state['_steps_since_snapshot']} batches older than its last batch; give it `snapshot_every_n_steps=1`,"
+            " or resume with as many workers",
+            code="state",
+        )
+    found = _ours(state)
+    if found is None:
+        raise StateError("the data loader's state has none of a `curricle.torch.BatchSampler`; give what its `state_dict()` returned", code="state")
+    return found
+
+
+def _ours(state: Any) -> dict[str, Any] | None:
+    if not isinstance(state, dict):
+        return None
+    if isinstance(state.get("state"), str) and "version" in state:
+        return state
+    return next((found for found in map(_ours, state.values()) if found is not None), None)

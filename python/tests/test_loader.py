@@ -173,7 +173,7 @@ def test_a_loader_pickles_as_path_and_place(folder: Path) -> None:
 def test_annotations_tell_what_the_policy_decided(folder: Path) -> None:
     policy = 'plugin = "curriculum"\n[policy.config]\nmetrics = [{ column = "seqlen", by = "value", pacing = "short" }]'
     path = run_file(folder, policy=policy)
-    path.write_text(path.read_text() + '[pacing.short]\nkind = "linear"\nmin = 8\nmax = 40\ntotal-steps = 20\nstep = 8\n')
+    path.write_text(path.read_text() + '[pacing.short]\nkind = "linear"\nmin = 8\nmax = 40\nsteps = 20\nquantum = 8\n')
     for batch, _ in zip(curricle.Loader(path), range(3)):
         assert any("seqlen" in name for name in batch.annotations), batch.annotations
 
