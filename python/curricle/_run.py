@@ -117,6 +117,11 @@ class Run:
         return self._open().accumulation
 
     @property
+    def layout(self) -> str:
+        """How tokens lie: ``"packed"`` end to end, ``"padded"`` a sample a row, ``"rows"`` several samples a row."""
+        return self._file.layout
+
+    @property
     def n_steps(self) -> int | None:
         """Steps of the whole run, or None where only its policy ends it."""
         return self._open().n_steps

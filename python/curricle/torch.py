@@ -1,17 +1,39 @@
-"""For torch: tensors of a batch, and a batch sampler for people who keep their own ``Dataset``."""
+"""For torch: batches as tensors, and a batch sampler for people who keep their own ``Dataset``.
+
+>>> from curricle.torch import Loader
+>>> loader = Loader("curricle.toml", device="cuda", pin_memory=True)
+>>> for batch in loader:
+...     loss = model(**batch).loss
+...     loss.backward()
+...     if loader.is_last_of_step:
+...         optimizer.step()
+...         optimizer.zero_grad()
+...         torch.save({"model": model.state_dict(), "loader": loader.state_dict()}, "checkpoint.pt")
+
+Or with a dataset of your own, and torchdata's data loader:
+
+>>> from curricle.torch import BatchSampler
+>>> loader = StatefulDataLoader(dataset, batch_sampler=BatchSampler("curricle.toml"), num_workers=4)
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch.utils.data import Sampler
 
+import curricle
+
 from . import _native
+from ._collate import tensors
+from ._run import Run
 from ._steps import Source, Steps
 from .errors import StateError
 
-__all__ = ["BatchSampler", "sampler_state", "tokens"]
+__all__ = ["BatchSampler", "Loader", "sampler_state", "tensors", "tokens"]
 
 
 def tokens(batch: _native.Batch, dtype: torch.dtype | None = None, pin_memory: bool = False) -> torch.Tensor:
@@ -31,6 +53,60 @@ def tokens(batch: _native.Batch, dtype: torch.dtype | None = None, pin_memory: b
     tensor = torch.empty(batch.tokens.shape, dtype=dtype, pin_memory=pin_memory)
     batch.copy_tokens(tensor.numpy())
     return tensor
+
+
+class Loader(curricle.Loader):
+    """A :class:`curricle.Loader` whose batches are dicts of tensors.
+
+    Args:
+        run: As of :class:`curricle.Loader`, and so are all others that are not here.
+        keys: What the dicts hold; see :func:`tensors`.
+        device: Where the tensors are moved to; left out, they stay in the memory of the host.
+        pin_memory: Makes them in memory that a GPU reads directly, and moves them while the GPU computes.
+        collate: Makes something else of a batch, instead of ``keys``; ``device`` and ``pin_memory`` are then its own affair.
+    """
+
+    def __init__(
+        self,
+        run: str | os.PathLike[str] | Run,
+        *,
+        keys: Sequence[str] | None = None,
+        device: torch.device | str | int | None = None,
+        pin_memory: bool = False,
+        collate: Callable[[_native.Batch], Any] | None = None,
+        **options: Any,
+    ) -> None:
+        if isinstance(keys, str):
+            raise TypeError("`keys` is a text; give a list of them")
+        super().__init__(run, **options)
+        self._keys = None if keys is None else list(keys)
+        self.device = device
+        self._pin_memory = pin_memory
+        self._collate = collate
+        self.batch: _native.Batch | None = None
+        """The batch that was yielded last, as numpy arrays, with its step, digest and annotations."""
+
+    @property
+    def is_last_of_step(self) -> bool:
+        """Whether to step the optimizer after the batch that was yielded last."""
+        return self.batch is not None and self.batch.is_last_of_step
+
+    def _epoch(self) -> Iterator[Any]:
+        for batch in super()._epoch():
+            self.batch = batch
+            yield self._made_of(batch)
+
+    def _made_of(self, batch: _native.Batch) -> Any:
+        if self._collate is not None:
+            return self._collate(batch)
+        made = tensors(batch, self._keys, self._pin_memory)
+        if self.device is None:
+            return made
+        return {name: tensor.to(self.device, non_blocking=self._pin_memory) for name, tensor in made.items()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {"keys": self._keys, "device": self.device, "pin_memory": self._pin_memory, "collate": self._collate}
+        return {**super().__getstate__(), **own}
 
 
 class BatchSampler(Steps[list[int]], Sampler[list[int]]):

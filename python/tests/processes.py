@@ -59,7 +59,7 @@ def run_ranks(
     store = str(folder / f"store-{_count}")
     ends = [_SERVER.Pipe(duplex=False) for _ in range(world)]
     processes = [
-        _SERVER.Process(target=_serve, args=(ends[rank][1], store, rank, world, work, arguments, join), daemon=True) for rank in range(world)
+        _SERVER.Process(target=_serve, args=(ends[rank][1], store, rank, world, work, arguments, join)) for rank in range(world)
     ]
     for process, (_, sender) in zip(processes, ends):
         process.start()
@@ -84,6 +84,9 @@ def run_ranks(
             if waiting:
                 process.kill()
             process.join(timeout=10)
+            if process.is_alive():
+                process.kill()
+                process.join()
     for rank in waiting:
         answers[rank] = TimeoutError(f"rank {rank} gave no answer")
     return answers

@@ -94,6 +94,64 @@ def test_pinned_tensors_are_copies_that_a_gpu_reads(folder: Path) -> None:
     np.testing.assert_array_equal(pinned.to("cuda", non_blocking=True).cpu().numpy(), batch.tokens)
 
 
+# Dicts of tensors.
+
+
+def test_packed_batches_are_one_row_in_which_no_sample_is_predicted_from_another(folder: Path) -> None:
+    batch = next(iter(curricle.Loader(run_file(folder))))
+    made = curricle.torch.tensors(batch)
+    assert list(made) == ["input_ids", "position_ids", "labels"]
+    assert all(tensor.dtype == torch.int64 and tensor.shape == (1, batch.tokens.size) for tensor in made.values())
+    np.testing.assert_array_equal(made["input_ids"][0], batch.tokens)
+    np.testing.assert_array_equal(made["position_ids"][0], batch.position_ids)
+    expected = batch.tokens.astype(np.int64)
+    expected[batch.cu_seqlens[1:-1]] = -100
+    np.testing.assert_array_equal(made["labels"][0], expected)
+
+
+def test_padded_batches_have_a_mask_and_labels_only_where_there_are_tokens(folder: Path) -> None:
+    batch = next(iter(curricle.Loader(run_file(folder, batch='layout = "padded"\npad-to = 40\npad-token = 999'))))
+    made = curricle.torch.tensors(batch)
+    assert list(made) == ["input_ids", "position_ids", "labels", "attention_mask"]
+    assert all(tensor.dtype == torch.int64 and tensor.shape == (16, 40) for tensor in made.values())
+    np.testing.assert_array_equal(made["attention_mask"].sum(1), batch.lengths)
+    np.testing.assert_array_equal(made["labels"], np.where(batch.attention_mask, batch.tokens.astype(np.int64), -100))
+
+
+def test_rows_of_several_samples_are_told_apart_by_positions_and_labels(folder: Path) -> None:
+    batch = next(iter(curricle.Loader(run_file(folder, batch='layout = "rows"\nrow-length = 64\npacker = "first-fit"'))))
+    made = curricle.torch.tensors(batch)
+    assert list(made) == ["input_ids", "position_ids", "labels"] and made["labels"].shape == batch.tokens.shape
+    expected = np.where(batch.attention_mask, batch.tokens.astype(np.int64), -100).ravel()
+    behind = batch.starts[batch.starts % 64 > 0].astype(np.int64)
+    assert len(behind) > 0
+    expected[behind] = -100
+    np.testing.assert_array_equal(made["labels"].ravel(), expected)
+
+
+def test_a_loader_of_torch_yields_what_was_asked_for(folder: Path) -> None:
+    path = run_file(folder, rest="steps = 3", batch='values = ["seqlen"]\nmicro-batch-size = 8')
+    loader = curricle.torch.Loader(path, keys=["ids", "seqlen", "cu_seqlens", "sample_index", "lengths"], device="cpu")
+    ends = []
+    for batch, plain in zip(loader, curricle.Loader(path)):
+        assert batch["ids"].tolist() == plain.ids.tolist() and batch["seqlen"].tolist() == plain.columns["seqlen"].tolist()
+        assert batch["cu_seqlens"].dtype == torch.int32 and batch["sample_index"].shape == (1, plain.tokens.size)
+        assert loader.batch is not None and loader.batch.digest == plain.digest
+        ends.append(loader.is_last_of_step)
+    assert ends == [False, True] * 3
+    with pytest.raises(ValueError, match="no `mask`; there are input_ids.*seqlen, and columns"):
+        next(iter(curricle.torch.Loader(path, keys=["mask"])))
+    with pytest.raises(TypeError, match="`keys` is a text"):
+        curricle.torch.Loader(path, keys="ids")
+
+
+def test_a_loader_of_torch_pickles_with_what_it_makes(folder: Path) -> None:
+    path = run_file(folder)
+    loader = curricle.torch.Loader(path, collate=len, steps_per_epoch=3)
+    assert take(iter(loader), 2) == [16, 16]
+    assert list(pickle.loads(pickle.dumps(loader))) == [16]
+
+
 # The batch sampler.
 
 
