@@ -67,8 +67,9 @@ class Steps(Generic[Item]):
         # End of the epoch that is iterated over, and whether nothing is left of the one that is to be iterated over next.
         self._end: int | None = None
         self._over = False
-        # Rank and number of ranks that the source serves.
+        # Rank and number of ranks that the source serves, and whether all ranks are known to agree on it.
         self._served = (0, 1)
+        self._agreed = False
         self._closed = False
 
     def _make(self, state: str | None) -> Source[Item]:
@@ -94,6 +95,10 @@ class Steps(Generic[Item]):
     def _fetch(self, end: int | None) -> bool:
         """Gets a step before ``end`` of which something is left to be yielded."""
         source = self._start()
+        # Here and no earlier: all ranks take batches, and one of them alone may ask for a state or a length.
+        if not self._agreed:
+            compare_ranks(self.run, source.rank_digest())
+            self._agreed = True
         while end is None or self._step < end:
             items = source.next()
             if items is None:
@@ -126,18 +131,16 @@ class Steps(Generic[Item]):
             json, skip = (None, 0) if state is None else self._read(state)
             source = self._make(json)
         except CurricleError as error:
-            # The others would wait for this rank unless they were told.
+            # The others would wait for this rank, before their next batch, unless they were told.
             if self._check_ranks:
                 compare_ranks(self.run, None, str(error))
             raise
-        if self._check_ranks:
-            compare_ranks(self.run, source.rank_digest())
         if self._source is not None:
             self._source.close()
         self._source, self._step, self._served = source, source.step, self.run._ranks()
         self._left.clear()
         self._yielded, self._skip, self._unread = 0, skip, None
-        self._end, self._over = None, False
+        self._end, self._over, self._agreed = None, False, not self._check_ranks
         if state is not None:
             self._restored = self._step
 

@@ -83,6 +83,8 @@ class LoaderMixin:
         self.add_callback(LoaderState(loader))  # type: ignore[attr-defined]
 
     def get_train_dataloader(self) -> Loader:  # noqa: D102
+        if self.args.auto_find_batch_size:
+            raise ConfigError("`auto_find_batch_size`: the run file has the size of batches; leave it out", code="config")
         wanted = self.args.gradient_accumulation_steps
         if self.loader.run.accumulation != wanted:
             raise ConfigError(

@@ -171,7 +171,10 @@ fn copy_all<S: Stored, T: Taken>(batch: &MicroBatch, out: &mut [T]) -> bool {
 
 /// Copies what is to be predicted, and `nothing` elsewhere: where no token is, and where a sample begins behind another.
 fn copy_predicted<S: Stored, T: Taken>(batch: &MicroBatch, out: &mut [T], nothing: T) -> bool {
-    out.fill(nothing);
+    // Where samples lie end to end, every place is written below.
+    if batch.lengths.iter().map(|length| *length as usize).sum::<usize>() < out.len() {
+        out.fill(nothing);
+    }
     let tokens = S::slice(batch).unwrap_or_default();
     let [_, n_columns] = batch.shape;
     let mut fits = true;

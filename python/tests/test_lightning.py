@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import run_file
+from conftest import run_file, tokens_of
 
 pytest.importorskip("torch")
 lightning = pytest.importorskip("lightning")
+pytest.importorskip("torchdata")
 
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torchdata.stateful_dataloader import StatefulDataLoader
 
 import curricle
 from curricle.lightning import Loader
+from curricle.torch import BatchSampler
 from processes import run_ranks
 from tiny import KEYS, Tiny
 
@@ -108,6 +111,30 @@ def test_one_epoch_may_be_the_whole_run(folder: Path) -> None:
 def test_a_loader_of_unknown_length_is_refused(folder: Path) -> None:
     with pytest.raises(curricle.ConfigError, match="batch ahead.*steps_per_epoch"):
         trainer_of(folder, 1).fit(Model(), Loader(run_file(folder), keys=KEYS))
+
+
+def train_sampled(rank: int, world: int, path: Path, folder: Path, epochs: int, checkpoint: Path | None) -> list[list[int]]:
+    os.environ.update({"LOCAL_RANK": str(rank), "NODE_RANK": "0", "WORLD_SIZE": str(world)})
+    loader = StatefulDataLoader(curricle.Dataset(folder / "corpus"), batch_sampler=BatchSampler(path, steps_per_epoch=5), collate_fn=firsts)
+    model = Model()
+    trainer = trainer_of(folder, epochs, every_step(folder), devices=world, strategy="ddp", use_distributed_sampler=False)
+    trainer.fit(model, loader, ckpt_path=checkpoint)
+    return model.network.seen
+
+
+def firsts(samples: list[Any]) -> dict[str, torch.Tensor]:
+    """The first token of each sample, by which it is known."""
+    first = torch.tensor([int(sample[0]) for sample in samples])
+    return {"input_ids": torch.stack([first, first], 1), "labels": torch.stack([first, first], 1), "ids": first}
+
+
+def test_a_data_loader_with_the_batch_sampler_is_not_sharded_again_where_that_is_switched_off(folder: Path) -> None:
+    path = run_file(folder)
+    seen = [[int(tokens_of(i)[0]) for i in ids] for ids in whole(path, 10)]
+    shares = run_ranks(folder, 2, train_sampled, path, folder, 2, None)
+    assert [a + b for a, b in zip(*shares)] == seen
+    rest = run_ranks(folder, 2, train_sampled, path, folder, 2, folder / "checkpoints" / "step=7.ckpt")
+    assert [a + b for a, b in zip(*rest)] == seen[7:]
 
 
 def train(rank: int, world: int, path: Path, folder: Path, epochs: int, checkpoint: Path | None) -> list[list[int]]:

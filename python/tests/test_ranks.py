@@ -157,6 +157,37 @@ def test_processes_that_serve_the_same_share_are_refused(folder: Path) -> None:
             assert "trained on twice, or never" in message and "dp_world_size" in message
 
 
+def load_on_one(rank: int, world: int, path: Path, state: dict[str, Any]) -> str:
+    loader = curricle.Loader(path)
+    if rank == 1:
+        loader.load_state_dict(state)
+    with pytest.raises(curricle.RanksError) as error:
+        next(iter(loader))
+    return str(error.value)
+
+
+def test_a_state_that_not_all_ranks_load_is_refused_before_the_next_batch(folder: Path) -> None:
+    path = run_file(folder)
+    loader = curricle.Loader(path)
+    next(iter(loader))
+    for told in run_ranks(folder, 4, load_on_one, path, loader.state_dict()):
+        assert "rank 1 is at step 1, rank 0 at step 0" in told, told
+
+
+def ask_on_one(rank: int, world: int, path: Path) -> int:
+    import torch.distributed
+
+    loader = curricle.Loader(path, steps_per_epoch=3)
+    if rank == 0:
+        assert loader.epoch == 0 and len(loader) == 3 and loader.rank_digest() and loader.state_dict()
+    torch.distributed.barrier()
+    return len(list(loader))
+
+
+def test_one_rank_may_ask_for_a_state_while_the_others_do_not(folder: Path) -> None:
+    assert run_ranks(folder, 2, ask_on_one, run_file(folder), timeout=60) == [3, 3]
+
+
 def replicas(rank: int, world: int, path: Path) -> list[int]:
     loader = curricle.Loader(path, dp_rank=rank // 2, dp_world_size=2)
     return next(iter(loader)).ids.tolist()

@@ -88,6 +88,11 @@ def test_another_accumulation_than_that_of_the_run_is_refused(folder: Path) -> N
         trainer_of(path, folder, gradient_accumulation_steps=4).train()
 
 
+def test_a_search_for_a_batch_size_is_refused(folder: Path) -> None:
+    with pytest.raises(curricle.ConfigError, match="auto_find_batch_size.*run file"):
+        trainer_of(run_file(folder), folder, auto_find_batch_size=True).train()
+
+
 def causal_model() -> Any:
     torch.manual_seed(3)
     config = transformers.LlamaConfig(
