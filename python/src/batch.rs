@@ -57,10 +57,7 @@ fn rows<'py, T: Element>(of: &Bound<'py, Batch>, numbers: &[T], shape: [usize; 2
 }
 
 impl Batch {
-    fn typed<'py, T: Element + Copy>(this: &Bound<'py, Batch>) -> PyResult<Bound<'py, PyAny>>
-    where
-        T: Stored,
-    {
+    fn typed<'py, T: Element + Stored>(this: &Bound<'py, Batch>) -> PyResult<Bound<'py, PyAny>> {
         let batch = this.get();
         let numbers = T::slice(&batch.inner).unwrap_or_default();
         if batch.of_step.packed() { Ok(view(this, numbers)) } else { rows(this, numbers, batch.inner.shape) }
@@ -86,7 +83,7 @@ impl Batch {
         if self.of_step.packed() {
             return Ok(flat.into_any());
         }
-        Ok(flat.call_method1("reshape", (n_rows, n_columns))?)
+        flat.call_method1("reshape", (n_rows, n_columns))
     }
 }
 
@@ -183,7 +180,7 @@ fn copy_predicted<S: Stored, T: Taken>(batch: &MicroBatch, out: &mut [T], nothin
         let end = start + *length as usize;
         let (Some(from), Some(to)) = (tokens.get(start..end), out.get_mut(start..end)) else { continue };
         fits &= widen(from, to);
-        if let Some(first) = to.first_mut().filter(|_| n_columns > 0 && start % n_columns > 0) {
+        if let Some(first) = to.first_mut().filter(|_| !start.is_multiple_of(n_columns)) {
             *first = nothing;
         }
     }
