@@ -15,14 +15,15 @@ use crate::terminal;
 
 /// Runs the main job from files on disk to batches, with nothing to download.
 ///
-/// It imports the sources, READMEs and manifests in cargo's registry folder (at most 64 MiB), analyzes them, runs two policies, kills a run
-/// half way and resumes it, and checks that the batches are the same as without the break. A report and two pictures stay behind.
+/// It imports the sources, READMEs and manifests in cargo's registry folder (at most 64 MiB), or Python's library where the command came with the
+/// Python package and there is no cargo. It analyzes them, runs two policies, kills a run half way and resumes it, and checks that the batches are
+/// the same as without the break. A report and two pictures stay behind.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Folder to work in; what an earlier demo left there is replaced.
     #[arg(long, value_name = "DIR", default_value = "demo")]
     dir: PathBuf,
-    /// Folder of text to use instead of cargo's registry.
+    /// Folder of text, with files that end in .rs, .md and .toml, to use instead.
     #[arg(long, value_name = "DIR")]
     text: Option<PathBuf>,
 }
@@ -45,8 +46,8 @@ const MARKER: &str = ".curricle-demo";
 pub(crate) fn run(args: Args) -> Result<()> {
     let started = Instant::now();
     let text = match args.text {
-        Some(folder) => folder,
-        None => registry()?,
+        Some(folder) => Text::of_cargo(folder),
+        None => Text::find()?,
     };
     fs::create_dir_all(&args.dir).with_context(|| format!("cannot make `{}`", args.dir.display()))?;
     let marker = args.dir.join(MARKER);
@@ -68,7 +69,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let corpus = demo.path("corpus");
 
     say("Import text as a dataset, a byte a token, the kind of file as its domain")?;
-    demo.curricle(&["import", &path(&text), "--out", &corpus, "--include", "rs,md,toml", "--domain", "extension", "--max-size", "64MiB"])?;
+    let from = path(&text.folder);
+    demo.curricle(&["import", &from, "--out", &corpus, "--include", text.include, "--domain", text.domain, "--max-size", "64MiB"])?;
     say("Measure every sample with metric plugins")?;
     demo.curricle(&["analyze", &corpus, "--metric", "seqlen", "--metric", "vocab-rarity"])?;
     demo.curricle(&["info", &corpus])?;
@@ -76,7 +78,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let mut report = Report::default();
     for (name, run_file) in [("curriculum", CURRICULUM), ("mixture", MIXTURE)] {
         say(&format!("Plan, assemble, kill and resume: {name}"))?;
-        demo.try_policy(name, run_file, &mut report)?;
+        demo.try_policy(name, &text.in_words_of(run_file), &mut report)?;
     }
     let seconds = started.elapsed().as_secs_f64();
     let file = demo.dir.join("report.md");
@@ -94,15 +96,48 @@ fn path(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Where cargo keeps the sources of what it built.
-fn registry() -> Result<PathBuf> {
-    let cargo_home = std::env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
-        .context("neither CARGO_HOME nor HOME is set; name a folder of text with --text")?;
-    let sources = cargo_home.join("registry").join("src");
-    ensure!(sources.is_dir(), "`{}` does not exist; name a folder of text with --text", sources.display());
-    Ok(sources)
+/// Texts that a machine has, and what kinds of them there are.
+struct Text {
+    folder: PathBuf,
+    include: &'static str,
+    /// What makes a kind, as `curricle import --domain` has it.
+    domain: &'static str,
+    /// The kinds, in place of prose, sources and manifests.
+    kinds: [&'static str; 3],
+}
+
+/// Where the Python package says that Python's library is.
+const PYTHON_LIBRARY: &str = "CURRICLE_PYTHON_LIBRARY";
+
+/// The kinds in the example's run file.
+const KINDS: [&str; 3] = ["md", "rs", "toml"];
+
+impl Text {
+    fn of_cargo(folder: PathBuf) -> Text {
+        Text { folder, include: "rs,md,toml", domain: "extension", kinds: KINDS }
+    }
+
+    /// Where cargo keeps the sources of what it built, or else Python's library.
+    fn find() -> Result<Text> {
+        let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+        let sources = cargo_home.context("neither CARGO_HOME nor HOME is set; name a folder of text with --text")?.join("registry/src");
+        if sources.is_dir() {
+            return Ok(Text::of_cargo(sources));
+        }
+        match std::env::var_os(PYTHON_LIBRARY).map(PathBuf::from).filter(|library| library.is_dir()) {
+            // Packages that every Python has.
+            Some(folder) => Ok(Text { folder, include: "py", domain: "folder", kinds: ["email", "asyncio", "encodings"] }),
+            None => bail!("`{}` does not exist; name a folder of text with --text", sources.display()),
+        }
+    }
+
+    /// A run file of the examples with these kinds.
+    fn in_words_of(&self, run_file: &str) -> String {
+        KINDS
+            .iter()
+            .zip(self.kinds)
+            .fold(run_file.to_owned(), |text, (from, to)| text.replace(&format!("{from} = 0."), &format!("{to} = 0.")))
+    }
 }
 
 struct Demo {

@@ -60,6 +60,9 @@ export const log = {
   error: (message) => host.log("error", String(message)),
 };
 
+// Streams by all that was said to open them. The host would give the same number again, but asking takes longer than the rest of a step.
+const opened = new Map();
+
 export class Stream {
   constructor(name, number) {
     this.name = name;
@@ -83,7 +86,13 @@ export class Stream {
   }
 
   static open(name, conditions, order) {
-    return new Stream(name, ask(host.streams.open, name, conditions, order));
+    const asked = JSON.stringify([name, conditions, order]);
+    const known = opened.get(asked);
+    if (known !== undefined) return known;
+    const stream = new Stream(name, ask(host.streams.open, name, conditions, order));
+    // Where JSON says null it cannot tell one infinity from another.
+    if (!asked.includes("null")) opened.set(asked, stream);
+    return stream;
   }
 
   get length() {

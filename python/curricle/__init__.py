@@ -77,4 +77,4 @@ __all__ = [
 ]
 
 # The plugins that come with the package; `CURRICLE_PLUGINS` goes first.
-_native.look_in(_Path(__file__).parent / "plugins")
+_native.look_in(str(_Path(__file__).parent / "plugins"))

@@ -77,9 +77,7 @@ def analyze(
     metric = os.fspath(metric)
     folder = opened.columns_dir if out is None else Path(out)
     target = folder.absolute() / f"{name or Path(metric).stem}.arrow"
-    found = _native.analyze(
-        opened._native, metric, json.dumps(dict(config or {})), str(target), limits, threads, part, force, progress
-    )
+    found = _native.analyze(opened._native, metric, json.dumps(dict(config or {})), str(target), limits, threads, part, force, progress)
     path = found["path"]
     return Analysis(None if path is None else Path(path), found["made"], found["continued"], found["tokens"])
 
@@ -101,5 +99,5 @@ def import_(
         CurricleError: in the command's words.
     """
     sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
-    _command.run(["import", *map(os.fspath, sources), "--out", os.fspath(out), *options])
+    _command.run(["import", *(os.fspath(path) for path in sources), "--out", os.fspath(out), *options])
     return Dataset(out)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -66,4 +67,6 @@ def main() -> NoReturn:
         command = path()
     except IoError as error:
         sys.exit(f"error: {error}")
+    # Text for `curricle demo` on a machine without cargo.
+    os.environ.setdefault("CURRICLE_PYTHON_LIBRARY", sysconfig.get_paths()["stdlib"])
     os.execv(command, [command, *sys.argv[1:]])

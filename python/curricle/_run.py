@@ -45,6 +45,10 @@ class Run:
         text: str | None = None,
         folder: str | os.PathLike[str] | None = None,
     ) -> None:
+        self._path: str | None
+        self._text: str | None
+        self._folder: str | None
+        self._rank: tuple[int | None, int | None]
         if isinstance(run, Run):
             if text is not None or folder is not None:
                 raise TypeError("`text` and `folder` stand for a run file, and one was given")

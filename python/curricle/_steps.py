@@ -18,15 +18,14 @@ __all__ = ["Steps"]
 _VERSION = 1
 
 Item = TypeVar("Item")
-Made = TypeVar("Made", covariant=True)
 
 
-class Source(Protocol[Made]):
+class Source(Protocol[Item]):
     """Native code that makes the micro-batches of one step after another."""
 
     step: int
 
-    def next(self) -> list[Made] | None: ...
+    def next(self) -> list[Item] | None: ...
     def state(self, before: bool = False) -> str: ...
     def rank_digest(self) -> bytes: ...
     def close(self) -> None: ...

@@ -46,7 +46,7 @@ def tokens(batch: _native.Batch, dtype: torch.dtype | None = None, pin_memory: b
         pin_memory: Copies to memory that a GPU reads directly; as int64 unless ``dtype`` says otherwise.
     """
     if dtype is None and not pin_memory:
-        return torch.from_dlpack(batch.tokens)
+        return torch.utils.dlpack.from_dlpack(batch.tokens)
     dtype = torch.int64 if dtype is None else dtype
     if dtype not in (torch.int64, torch.int32):
         raise TypeError(f"`dtype` is {dtype}; tokens are copied to torch.int64 or torch.int32")

@@ -5,8 +5,10 @@
 mod analysis;
 mod batch;
 mod dataset;
+mod engine;
 mod error;
 mod planner;
+mod record_batches;
 mod run;
 mod sampler;
 mod wait;
@@ -26,11 +28,16 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<batch::Batch>()?;
     module.add_class::<dataset::Dataset>()?;
+    module.add_class::<engine::Collector>()?;
+    module.add_class::<engine::Metric>()?;
+    module.add_class::<engine::Outline>()?;
+    module.add_class::<engine::Worker>()?;
     module.add_class::<planner::Planner>()?;
     module.add_class::<run::OpenRun>()?;
     module.add_class::<run::RunFile>()?;
     module.add_class::<sampler::Sampler>()?;
     module.add_function(wrap_pyfunction!(analysis::analyze, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::find_plugin, module)?)?;
     module.add_function(wrap_pyfunction!(look_in, module)?)?;
     module.add_function(wrap_pyfunction!(sampler::agree, module)?)?;
     Ok(())

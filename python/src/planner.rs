@@ -13,14 +13,19 @@ use pyo3::{
     types::{PyBytes, PyDict},
 };
 
-use crate::{error::Result, run::OpenRun, sampler::changes, wait::Home};
+use crate::{
+    error::Result,
+    run::OpenRun,
+    sampler::changes,
+    wait::{Home, interruptible},
+};
 
 #[pyclass(frozen, module = "curricle._native")]
 #[derive(Debug)]
 pub(crate) struct Planner {
     run: Arc<Run>,
     /// None after an error, after which a planner is of no use.
-    inner: Mutex<Option<Inner>>,
+    inner: Arc<Mutex<Option<Inner>>>,
     home: Home,
 }
 
@@ -34,15 +39,25 @@ struct Inner {
 impl Planner {
     fn with<T>(&self, work: impl FnOnce(&mut Inner) -> Result<T>) -> Result<T> {
         self.home.check("sampler")?;
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let planner =
-            inner.as_mut().ok_or_else(|| PyRuntimeError::new_err("this sampler is closed, or failed; resume from the last state"))?;
-        let done = work(planner);
-        if done.is_err() {
-            *inner = None;
-        }
-        done
+        with(&self.inner, work)
     }
+
+    /// Does what may take long. What was interrupted goes on first, before anything else is done with the planner.
+    fn patiently<T: Send + 'static>(&self, py: Python<'_>, work: impl FnOnce(&mut Inner) -> Result<T> + Send + 'static) -> Result<T> {
+        self.home.check("sampler")?;
+        let inner = self.inner.clone();
+        interruptible(py, move || with(&inner, work))
+    }
+}
+
+fn with<T>(inner: &Mutex<Option<Inner>>, work: impl FnOnce(&mut Inner) -> Result<T>) -> Result<T> {
+    let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
+    let planner = inner.as_mut().ok_or_else(|| PyRuntimeError::new_err("this sampler is closed, or failed; resume from the last state"))?;
+    let done = work(planner);
+    if done.is_err() {
+        *inner = None;
+    }
+    done
 }
 
 impl Inner {
@@ -62,17 +77,20 @@ impl Planner {
     #[pyo3(signature = (run, state = None, allow = Vec::new()))]
     fn new(py: Python<'_>, run: &OpenRun, state: Option<&str>, allow: Vec<String>) -> Result<Planner> {
         let (run, state, allow) = (run.0.clone(), OpenRun::state(state)?, changes(&allow)?);
-        let planner = py.detach(|| match &state {
-            Some(state) => run.planner_allowing(state, &allow),
-            None => run.planner(),
+        let its = run.clone();
+        let planner = interruptible(py, move || {
+            Ok(match &state {
+                Some(state) => its.planner_allowing(state, &allow)?,
+                None => its.planner()?,
+            })
         })?;
         let before = planner.state();
-        Ok(Planner { run, inner: Mutex::new(Some(Inner { planner, before })), home: Home::here() })
+        Ok(Planner { run, inner: Arc::new(Mutex::new(Some(Inner { planner, before }))), home: Home::here() })
     }
 
     /// Ids of each of this rank's micro-batches of the next global batch; none at the end of the run.
     fn next(&self, py: Python<'_>) -> Result<Option<Vec<Vec<u64>>>> {
-        let planned = py.detach(|| self.with(Inner::plan))?;
+        let planned = self.patiently(py, Inner::plan)?;
         Ok(planned.map(|Planned { plan, .. }| {
             let ids = |places: Range<usize>| plan.ids().get(places).unwrap_or_default().to_vec();
             plan.micro_batches(self.run.shape()).map(ids).collect()
@@ -103,20 +121,18 @@ impl Planner {
     fn skip_to(&self, py: Python<'_>, step: u64) -> Result<u64> {
         const AT_ONCE: usize = 256;
         loop {
-            let at = py.detach(|| {
-                self.with(|Inner { planner, .. }| {
-                    for _ in 0..AT_ONCE {
-                        if planner.state().step() >= step || planner.plan()?.is_none() {
-                            return Ok((planner.state().step(), true));
-                        }
+            let (at, there) = self.patiently(py, move |Inner { planner, .. }| {
+                for _ in 0..AT_ONCE {
+                    if planner.state().step() >= step || planner.plan()?.is_none() {
+                        return Ok((planner.state().step(), true));
                     }
-                    Ok((planner.state().step(), false))
-                })
+                }
+                Ok((planner.state().step(), false))
             })?;
-            match at {
-                (at, true) => return Ok(at),
-                _ => py.check_signals()?,
+            if there {
+                return Ok(at);
             }
+            py.check_signals()?;
         }
     }
 
@@ -126,7 +142,12 @@ impl Planner {
         let mut left = steps;
         while left > 0 {
             let n = left.min(256);
-            let over = py.detach(|| self.with(|inner| seen.go_on(&mut inner.planner, n)))?;
+            let mut so_far = std::mem::take(&mut seen);
+            let over;
+            (seen, over) = self.patiently(py, move |inner| {
+                let over = so_far.go_on(&mut inner.planner, n)?;
+                Ok((so_far, over))
+            })?;
             py.check_signals()?;
             left = if over { 0 } else { left - n };
         }
@@ -190,7 +211,7 @@ impl Seen {
             }
             self.steps.push(planned.step);
             self.samples.push(planned.plan.ids().len() as u32);
-            self.fuel.push(planner.fuel_used());
+            self.fuel.push(planner.spent().fuel);
             self.digests.push(planned.digest.to_string());
         }
         Ok(false)

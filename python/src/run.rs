@@ -8,6 +8,7 @@ use pyo3::{exceptions::PyValueError, prelude::*, types::PyDict};
 use crate::{
     dataset::Dataset,
     error::{Raised, Result},
+    wait::interruptible,
 };
 
 /// Reads a run file, and opens nothing of what it names.
@@ -57,7 +58,8 @@ impl RunFile {
     /// Opens everything, for a rank.
     fn open(&self, py: Python<'_>, dp_rank: u32, dp_world_size: u32) -> Result<OpenRun> {
         let config = self.0.clone();
-        let run = py.detach(|| Run::open(config)?.with_rank(dp_rank, dp_world_size))?;
+        // It may compile a plugin.
+        let run = interruptible(py, move || Ok(Run::open(config)?.with_rank(dp_rank, dp_world_size)?))?;
         Ok(OpenRun(Arc::new(run)))
     }
 }

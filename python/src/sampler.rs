@@ -12,7 +12,7 @@ use crate::{
     batch::{Batch, OfStep},
     error::{Raised, Result},
     run::OpenRun,
-    wait::{Home, PULSE},
+    wait::{Home, PULSE, interruptible},
 };
 
 /// The differences named by their flags.
@@ -69,9 +69,11 @@ impl Sampler {
     fn new(py: Python<'_>, run: &OpenRun, state: Option<&str>, allow: Vec<String>) -> Result<Sampler> {
         let (run, state, allow) = (run.0.clone(), OpenRun::state(state)?, changes(&allow)?);
         let layout = run.config().batch.layout;
-        let sampler = py.detach(|| match &state {
-            Some(state) => curricle::Sampler::resume_allowing(&run, state, &allow),
-            None => curricle::Sampler::start(&run),
+        let sampler = interruptible(py, move || {
+            Ok(match &state {
+                Some(state) => curricle::Sampler::resume_allowing(&run, state, &allow)?,
+                None => curricle::Sampler::start(&run)?,
+            })
         })?;
         let before = sampler.state();
         Ok(Sampler { inner: Mutex::new(Some(Inner { sampler, before })), layout, home: Home::here() })

@@ -2,10 +2,14 @@
 
 use std::{
     process,
-    time::{Duration, Instant},
+    sync::mpsc::{Receiver, RecvTimeoutError, sync_channel},
+    thread,
+    time::Duration,
 };
 
 use pyo3::{exceptions::PyRuntimeError, prelude::*};
+
+use crate::error::Result;
 
 /// Time between two looks at signals: a fifth of what a person takes for at once.
 pub(crate) const PULSE: Duration = Duration::from_millis(20);
@@ -37,30 +41,30 @@ impl Home {
     }
 }
 
-/// Hears signals while a long call goes on, and keeps what a handler raised.
-#[derive(Debug, Default)]
-pub(crate) struct Ears {
-    last: Option<Instant>,
-    heard: Option<PyErr>,
+/// Does some work on a thread of its own while this one hears signals: an exception of a signal's handler, such as that of Ctrl-C, is raised within a
+/// [`PULSE`], whatever the work is at. That goes on by itself then, at most until a plugin's deadline, and nobody hears of its end.
+pub(crate) fn interruptible<T: Send + 'static>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let (sender, mut done) = sync_channel(1);
+    let spawned = thread::Builder::new().name("curricle-call".to_owned()).spawn(move || {
+        // Who asked may be gone.
+        let _ = sender.send(work());
+    });
+    spawned.map_err(PyErr::from)?;
+    loop {
+        match receive(py, &mut done, PULSE) {
+            Ok(result) => return result,
+            Err(RecvTimeoutError::Timeout) => py.check_signals()?,
+            Err(RecvTimeoutError::Disconnected) => return Err(panicked().into()),
+        }
+    }
 }
 
-impl Ears {
-    /// Whether to stop, because a signal's handler raised an exception. Asks the interpreter no more often than every [`PULSE`].
-    pub(crate) fn interrupted(&mut self) -> bool {
-        if self.heard.is_none() && self.last.is_none_or(|last| last.elapsed() >= PULSE) {
-            self.heard = Python::attach(|py| py.check_signals()).err();
-            self.last = Some(Instant::now());
-        }
-        self.heard.is_some()
-    }
+/// Waits for what another thread has to say while the interpreter runs on.
+pub(crate) fn receive<T: Send>(py: Python<'_>, from: &mut Receiver<T>, patience: Duration) -> std::result::Result<T, RecvTimeoutError> {
+    py.detach(move || from.recv_timeout(patience))
+}
 
-    /// Keeps an exception, as that of a callback, which stops the call as well.
-    pub(crate) fn keep(&mut self, error: PyErr) {
-        self.heard.get_or_insert(error);
-    }
-
-    /// The exception that stopped the call.
-    pub(crate) fn heard(&mut self) -> Option<PyErr> {
-        self.heard.take()
-    }
+/// What is raised where a thread ended in a panic, whose words are on standard error.
+pub(crate) fn panicked() -> PyErr {
+    PyRuntimeError::new_err("native code panicked; this is a defect of Curricle: report it with what stands above")
 }

@@ -119,7 +119,12 @@ def test_a_state_is_a_value(folder: Path) -> None:
 
 def test_the_length_is_what_is_yielded(folder: Path) -> None:
     # 200 samples in steps of 16 are 12 whole ones and 8 samples.
-    for rest, batch in [("epochs = 1", ""), ("epochs = 1\ndrop-last = true", ""), ("epochs = 3", "micro-batch-size = 2"), ("steps = 5", "micro-batch-size = 4")]:
+    for rest, batch in [
+        ("epochs = 1", ""),
+        ("epochs = 1\ndrop-last = true", ""),
+        ("epochs = 3", "micro-batch-size = 2"),
+        ("steps = 5", "micro-batch-size = 4"),
+    ]:
         loader = curricle.Loader(run_file(folder, rest=rest, batch=batch))
         assert len(loader) == len(list(loader)) > 0
         assert list(loader) == []
@@ -210,7 +215,7 @@ def test_a_loader_pickles_as_path_and_place(folder: Path) -> None:
 def test_annotations_tell_what_the_policy_decided(folder: Path) -> None:
     policy = 'plugin = "curriculum"\n[policy.config]\nmetrics = [{ column = "seqlen", by = "value", pacing = "short" }]'
     path = run_file(folder, policy=policy)
-    path.write_text(path.read_text() + '[pacing.short]\nkind = "linear"\nmin = 8\nmax = 40\nsteps = 20\nquantum = 8\n')
+    path.write_text(path.read_text() + '[pacing.short]\nkind = "linear"\nmin = 8\nmax = 40\nsteps = 20\n')
     for batch, _ in zip(curricle.Loader(path), range(3)):
         assert any("seqlen" in name for name in batch.annotations), batch.annotations
 

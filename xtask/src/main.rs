@@ -4,6 +4,7 @@ mod checks;
 mod examples;
 mod setup;
 mod tasks;
+mod wheel;
 
 use std::process::ExitCode;
 
@@ -15,10 +16,13 @@ usage: cargo xtask TASK
   setup                    see to the compilers of every language, installing what is missing
   plugins                  build plugins/*, those of every language too, into target/plugins
   demo                     build everything and run `curricle demo`
+  wheel                    build the Python package with its plugins and the command into target/wheels
+  python [FILTER]          build the wheel, install it beside torch and other frameworks (7 GB, once), and test the package
   test [--soak] [FILTER]   build the plugins, then run every test, or those whose name contains FILTER
   bench [FILTER]           measure the first table of docs/benchmarks.md on this machine
   bench sandbox [FILTER]   measure what the sandbox costs, with a plugin in Python that is made under target/bench
   bench languages [FILTER] measure the worked examples in every language
+  bench python [FILTER]    build the wheel and measure it against the loaders of torch and Grain (7 GB, once)
   bench deepspeed [FILTER] measure the one against DeepSpeed, which is installed under target/bench if need be (5 GB)
   fuzz [TARGET] [SECONDS]  fuzz one target, or each in turn, for ten minutes or so many seconds; takes nightly Rust and cargo-fuzz
   fuzz corpus              write the files that fuzzing starts from into fuzz/corpus
@@ -32,7 +36,7 @@ const BENCHES: [&str; 3] = ["sandbox", "languages", "deepspeed"];
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match run(&arguments) {
+    match wheel::as_cargo(&arguments).unwrap_or_else(|| run(&arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -45,6 +49,9 @@ fn run(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["setup"] => setup::run(),
         ["plugins"] => tasks::plugins(),
+        ["wheel"] => wheel::release(),
+        ["python"] => tasks::python(None),
+        ["python", filter] if !filter.starts_with('-') => tasks::python(Some(filter)),
         ["demo", rest @ ..] => tasks::demo(rest),
         ["test", rest @ ..] => {
             let soak = rest.contains(&"--soak");
@@ -54,6 +61,8 @@ fn run(arguments: &[&str]) -> Result<()> {
                 _ => bail!("`test` takes `--soak` and one filter\n\n{USAGE}"),
             }
         }
+        ["bench", "python"] => wheel::bench(None),
+        ["bench", "python", filter] if !filter.starts_with('-') => wheel::bench(Some(filter)),
         ["bench", rest @ ..] => match rest {
             [] => tasks::bench("spine", None),
             [name] if BENCHES.contains(name) => tasks::bench(name, None),

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{examples, setup};
+use crate::{examples, setup, wheel};
 
 /// The repository.
 pub(crate) fn root() -> PathBuf {
@@ -63,7 +63,7 @@ pub(crate) fn plugins() -> Result<()> {
 }
 
 /// Builds the workspace and the built-in plugins; cargo knows whether there is anything to do.
-fn builtins() -> Result<()> {
+pub(crate) fn builtins() -> Result<()> {
     setup::rust()?;
     // Always the same selection: another one would have other features of dependencies, and build them again.
     run("building the workspace", "", &mut cargo(&["build", "--workspace", "--all-targets"]))?;
@@ -103,11 +103,19 @@ pub(crate) fn test(soak: bool, filter: Option<&str>) -> Result<()> {
     }
     tally.run("testing the workspace", "", host.args(filter))?;
     tally.run("testing the examples in the documentation", "", cargo(&["test", "--workspace", "--doc"]).args(filter))?;
+    wheel::test(filter, &mut tally)?;
     if filter.is_none() && tally.passed == 0 {
         bail!("no test ran");
     }
     println!("\n{} passed, {} failed", tally.passed, tally.failed);
     Ok(())
+}
+
+/// Tests the Python package alone.
+pub(crate) fn python(filter: Option<&str>) -> Result<()> {
+    builtins()?;
+    hostile()?;
+    wheel::test(filter, &mut Tally::default())
 }
 
 /// Runs one of the programs in `tests/benches`.
@@ -134,7 +142,7 @@ pub(crate) fn ci() -> Result<()> {
 
 /// Tests that ran, over all of cargo's runs.
 #[derive(Default)]
-struct Tally {
+pub(crate) struct Tally {
     passed: u64,
     failed: u64,
 }
@@ -157,6 +165,18 @@ impl Tally {
             bail!("{what}: failed; its messages are above");
         }
         Ok(())
+    }
+
+    /// Counts a line such as `12 passed, 1 skipped in 3.21s` of pytest, or `1 failed, 12 passed in …`.
+    pub(crate) fn count_pytest(&mut self, line: &str) {
+        let Some((counts, _)) = line.trim_matches(['=', ' ']).rsplit_once(" in ") else { return };
+        for part in counts.split(", ") {
+            match part.split_once(' ') {
+                Some((n, "passed")) => self.passed += n.parse::<u64>().unwrap_or(0),
+                Some((n, "failed" | "error" | "errors")) => self.failed += n.parse::<u64>().unwrap_or(0),
+                _ => {}
+            }
+        }
     }
 
     /// Counts a line such as `test result: ok. 12 passed; 0 failed; …`.
@@ -183,5 +203,8 @@ mod tests {
         tally.count("test result: FAILED. 3 passed; 2 failed; 0 ignored");
         tally.count("running 3 tests");
         assert_eq!((tally.passed, tally.failed), (15, 2));
+        tally.count_pytest("1 failed, 12 passed, 3 skipped in 4.56s");
+        tally.count_pytest("tests/test_loader.py::test_that_numbers_are_in_order");
+        assert_eq!((tally.passed, tally.failed), (27, 3));
     }
 }

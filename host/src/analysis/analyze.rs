@@ -7,6 +7,7 @@ use super::{
     chunks::Blocks,
     goal::Goal,
     journal::{Folder, Saved, Wanted},
+    outline::Outline,
     parts::Parts,
     rounds::{Keeper, Team, Work},
     values::{ValueFile, push},
@@ -34,14 +35,20 @@ use crate::{
 /// process, or if an earlier round of the parts was another metric's or dataset's; [`Error::Io`] if the disk is full;
 /// [`Error::Interrupted`] if the options say so.
 pub fn analyze(dataset: &Dataset, plugin: &MetricPlugin, target: &Path, options: &Options<'_>) -> Result<Report> {
-    analyze_in(&Blocks::new(dataset), plugin, target, options)
+    analyze_in(dataset, &Blocks::new(Outline::without_probes(dataset)), plugin, target, options)
 }
 
 /// As [`analyze`], with blocks of any size.
-pub(super) fn analyze_in(blocks: &Blocks<'_>, plugin: &MetricPlugin, target: &Path, options: &Options<'_>) -> Result<Report> {
+pub(super) fn analyze_in(
+    dataset: &Dataset,
+    blocks: &Blocks,
+    plugin: &MetricPlugin,
+    target: &Path,
+    options: &Options<'_>,
+) -> Result<Report> {
     let started = Instant::now();
     let metric = plugin.instantiate()?;
-    let goal = Goal::new(blocks.dataset(), plugin, &metric, target);
+    let goal = Goal::new(blocks.outline(), plugin, &metric, target);
     if !options.force
         && let Some(outcome) = goal.existing()?
     {
@@ -56,7 +63,7 @@ pub(super) fn analyze_in(blocks: &Blocks<'_>, plugin: &MetricPlugin, target: &Pa
         None => (None, target.to_owned()),
     };
     let range = options.part.map_or(0..blocks.len(), |part| part.share(blocks.len()));
-    let work = Work { goal: &goal, blocks, range: range.clone(), options, tokens: AtomicU64::new(0) };
+    let work = Work { goal: &goal, dataset, blocks, range: range.clone(), options, tokens: AtomicU64::new(0) };
     let mut folder = Folder::open(&place, &goal.name)?;
     let wanted = Wanted { provenance: &goal.provenance, part: options.part, blocks: range, merged: before.as_deref() };
     let saved = folder.load(wanted, |n| work.samples_to(n));
@@ -66,7 +73,7 @@ pub(super) fn analyze_in(blocks: &Blocks<'_>, plugin: &MetricPlugin, target: &Pa
         (None, before) => Saved { merged: before.unwrap_or_default(), ..Saved::default() },
     };
     tracing::info!(target = %target.display(), plugin = plugin.description().name, continued, "analyzing");
-    let mut keeper = Keeper::new(&mut folder, options.part, goal.is_missing(options));
+    let mut keeper = Keeper::new(&mut folder, options.part, goal.is_missing(options.force));
     let work_through = || match options.part {
         Some(part) => one_round(&work, part, &parts, plugin, metric, saved, &mut keeper),
         None => all_rounds(&work, plugin, metric, saved, &mut keeper),
@@ -155,12 +162,13 @@ fn team(work: &Work<'_>, plugin: &MetricPlugin, first: Metric, saved: &Saved) ->
 }
 
 /// What writes the column.
-pub(super) fn writer(goal: &Goal<'_>, value_type: Option<crate::columns::ValueType>) -> Result<ColumnWriter> {
+pub(super) fn writer(goal: &Goal, value_type: Option<crate::columns::ValueType>) -> Result<ColumnWriter> {
     let value_type = value_type.ok_or_else(|| Error::data("nothing was measured", "report this as a fault of curricle"))?;
-    ColumnWriter::create(goal.target, value_type, goal.provenance.clone())
+    ColumnWriter::create(&goal.target, value_type, goal.provenance.clone())
 }
 
-fn copy(values: ValueFile, writer: &mut ColumnWriter) -> Result<()> {
+/// Passes the values on to what writes the column.
+pub(super) fn copy(values: ValueFile, writer: &mut ColumnWriter) -> Result<()> {
     let Some(value_type) = values.value_type() else { return Ok(()) };
     values.read(|bytes| push(bytes, value_type, writer))
 }

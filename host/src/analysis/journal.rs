@@ -191,8 +191,7 @@ impl Folder {
             }
         }
         if let Some(name) = &journal.value_type {
-            let known = [ValueType::F32, ValueType::F64, ValueType::U32, ValueType::U64];
-            let value_type = known.into_iter().find(|t| t.to_string() == *name).ok_or("it has values of an unknown type")?;
+            let value_type = ValueType::named(name).ok_or("it has values of an unknown type")?;
             let needed = samples_to(journal.blocks).saturating_mul(value_type.width() as u64);
             let found = fs::metadata(self.values()).map_or(0, |m| m.len());
             if found < needed {

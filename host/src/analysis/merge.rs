@@ -3,8 +3,8 @@
 use std::{path::Path, time::Instant};
 
 use super::{
-    Options, Outcome, Progress, Report, analyze::writer, chunks::Blocks, goal::Goal, journal::Folder, part_file::PartFile, parts::Parts,
-    tree::Tree, values::push,
+    Options, Outcome, Progress, Report, analyze::writer, chunks::Blocks, goal::Goal, journal::Folder, outline::Outline,
+    part_file::PartFile, parts::Parts, tree::Tree, values::push,
 };
 use crate::{
     Error, Result,
@@ -23,14 +23,14 @@ use crate::{
 /// [`Error::Column`] if a part is missing, there twice, damaged, or was made by another plugin or version, with another configuration or number
 /// of parts, or from other data; [`Error::Plugin`] if the metric fails; otherwise as `analyze`.
 pub fn merge(dataset: &Dataset, plugin: &MetricPlugin, target: &Path, options: &Options<'_>) -> Result<Report> {
-    merge_in(&Blocks::new(dataset), plugin, target, options)
+    merge_in(&Blocks::new(Outline::without_probes(dataset)), plugin, target, options)
 }
 
 /// As [`merge`], with blocks of any size.
-pub(super) fn merge_in(blocks: &Blocks<'_>, plugin: &MetricPlugin, target: &Path, options: &Options<'_>) -> Result<Report> {
+pub(super) fn merge_in(blocks: &Blocks, plugin: &MetricPlugin, target: &Path, options: &Options<'_>) -> Result<Report> {
     let started = Instant::now();
     let metric = plugin.instantiate()?;
-    let goal = Goal::new(blocks.dataset(), plugin, &metric, target);
+    let goal = Goal::new(blocks.outline(), plugin, &metric, target);
     let report = |outcome, made| Report { outcome, made, continued: false, threads: 1, tokens: 0, elapsed: started.elapsed() };
     if !options.force
         && let Some(outcome) = goal.existing()?
@@ -44,7 +44,7 @@ pub(super) fn merge_in(blocks: &Blocks<'_>, plugin: &MetricPlugin, target: &Path
     }
     // Nobody else may make the column meanwhile.
     let folder = Folder::open(target, &goal.name)?;
-    let merging = Merging { goal: &goal, blocks, parts: &parts, options, folder: &folder, is_missing: goal.is_missing(options) };
+    let merging = Merging { goal: &goal, blocks, parts: &parts, options, folder: &folder, is_missing: goal.is_missing(options.force) };
     let done = merging.run(metric);
     let is_whole = matches!(done, Ok((Outcome::Column(_) | Outcome::Totals(_), _)));
     // What says that the parts are of no use goes after them.
@@ -60,8 +60,8 @@ pub(super) fn merge_in(blocks: &Blocks<'_>, plugin: &MetricPlugin, target: &Path
 }
 
 struct Merging<'a> {
-    goal: &'a Goal<'a>,
-    blocks: &'a Blocks<'a>,
+    goal: &'a Goal,
+    blocks: &'a Blocks,
     parts: &'a Parts<'a>,
     options: &'a Options<'a>,
     folder: &'a Folder,
@@ -109,13 +109,7 @@ impl Merging<'_> {
             let samples = self.samples_before(&file);
             for (place, result) in file.nodes(&self.goal.name)? {
                 self.look(pass, samples)?;
-                let mut due = Vec::new();
-                tree.add(place, result, &mut due);
-                while let Some(merge) = due.pop() {
-                    let place = merge.place;
-                    let result = merge.make(|group| metric.merge(pass, group))?;
-                    tree.add(place, result, &mut due);
-                }
+                tree.graft(place, result, |group| metric.merge(pass, group))?;
             }
         }
         tree.finish(|group| metric.merge(pass, group))
@@ -156,7 +150,7 @@ impl Merging<'_> {
     /// Tells how far it is, and asks whether to stop.
     fn look(&self, round: u32, samples: u64) -> Result<()> {
         if let Some(progress) = self.options.progress {
-            let n_samples = self.blocks.dataset().len();
+            let n_samples = self.blocks.outline().len();
             progress(Progress { rounds_done: round, rounds: self.goal.rounds(), samples, n_samples, tokens: 0 });
         }
         match self.options.interrupted.is_some_and(|interrupted| interrupted()) {

@@ -10,6 +10,9 @@
 //! Values are first written beside the column, into the folder `<column>.arrow.partial`, with a journal that says how far they are good: an
 //! analysis that was killed goes on there when it is asked for again, and makes the same bytes.
 
+mod outline;
+mod mark;
+mod shown;
 mod chunks;
 mod part;
 mod place;
@@ -23,12 +26,13 @@ mod parts;
 mod rounds;
 mod analyze;
 mod merge;
+pub mod engine;
 #[cfg(test)]
 mod tests;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-pub use self::{analyze::analyze, merge::merge, part::Part};
+pub use self::{analyze::analyze, merge::merge, outline::Outline, part::Part};
 use crate::columns::{Column, Totals};
 
 /// How to analyze. The default takes the whole dataset and all cores, makes nothing twice, tells nobody and is not interrupted.

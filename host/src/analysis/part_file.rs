@@ -204,9 +204,7 @@ impl PartFile {
     /// Type of the values; none if there are none.
     pub(super) fn value_type(&self, name: &str) -> Result<Option<ValueType>> {
         let Content::Values { value_type: Some(text), .. } = &self.head.content else { return Ok(None) };
-        let known = [ValueType::F32, ValueType::F64, ValueType::U32, ValueType::U64];
-        let found = known.into_iter().find(|t| t.to_string() == *text);
-        found.map(Some).ok_or_else(|| broken(&self.path, name, &format!("its values are of the unknown type `{text}`")))
+        ValueType::named(text).map(Some).ok_or_else(|| broken(&self.path, name, &format!("its values are of the unknown type `{text}`")))
     }
 }
 

@@ -13,11 +13,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use xxhash_rust::xxh3::Xxh3;
-
 use super::{
     chunks::Blocks,
-    goal::Goal,
+    goal::{Goal, digest},
     part::Part,
     part_file::{Content, Head, PartFile, VERSION, Writer, broken},
     place::{Place, cover},
@@ -28,12 +26,12 @@ use crate::{Error, Result};
 /// The folder.
 #[derive(Debug)]
 pub(super) struct Parts<'a> {
-    goal: &'a Goal<'a>,
+    goal: &'a Goal,
     path: PathBuf,
 }
 
 impl<'a> Parts<'a> {
-    pub(super) fn of(goal: &'a Goal<'a>) -> Parts<'a> {
+    pub(super) fn of(goal: &'a Goal) -> Parts<'a> {
         let mut path = goal.target.as_os_str().to_owned();
         path.push(".parts");
         Parts { goal, path: PathBuf::from(path) }
@@ -99,7 +97,7 @@ impl<'a> Parts<'a> {
     ///
     /// # Errors
     /// [`Error::Column`] if a part is missing, there twice, damaged, one of another number of parts, or belongs to something else.
-    pub(super) fn complete(&self, merged: &[Vec<u8>], blocks: &Blocks<'_>) -> Result<Vec<PartFile>> {
+    pub(super) fn complete(&self, merged: &[Vec<u8>], blocks: &Blocks) -> Result<Vec<PartFile>> {
         let mut found: BTreeMap<Part, PartFile> = BTreeMap::new();
         for path in self.files(merged.len() as u32)? {
             let file = PartFile::open(&path, &self.goal.name)?;
@@ -146,7 +144,7 @@ impl<'a> Parts<'a> {
     }
 
     /// The part that a file holds, of which everything but the bytes of its content was checked.
-    fn checked_part(&self, file: &PartFile, blocks: &Blocks<'_>) -> Result<Part> {
+    fn checked_part(&self, file: &PartFile, blocks: &Blocks) -> Result<Part> {
         let broken = |what: &str| broken(&file.path, &self.goal.name, what);
         let part = file.head.content.part().ok_or_else(|| broken("it holds no part"))?;
         let share = part.share(blocks.len());
@@ -170,23 +168,9 @@ impl<'a> Parts<'a> {
     /// Whether a file is of this making, and of the round after the passes in `merged`.
     fn belongs(&self, file: &PartFile, merged: &[Vec<u8>]) -> Result<()> {
         let head = &file.head;
-        let path = file.path.display();
-        let made = |how: String, remedy: String| Err(self.error(format!("`{path}` was made {how}"), &remedy));
+        let Some((how, remedy)) = self.goal.stranger(&head.provenance, head.round, &head.before, merged) else { return Ok(()) };
         let redo = || format!("make it again, or remove `{}` and begin anew", self.path.display());
-        if let Some(difference) = self.goal.difference(&head.provenance) {
-            return made(difference, redo());
-        }
-        if head.provenance.made_by != self.goal.provenance.made_by {
-            let how = format!("by {}, and this is {}", head.provenance.made_by, self.goal.provenance.made_by);
-            return made(how, "use one version on all machines".to_owned());
-        }
-        if head.round as usize != merged.len() {
-            return made(format!("in round {}, and is taken for one of round {}", head.round + 1, merged.len() + 1), redo());
-        }
-        if head.before != digest(merged) {
-            return made("after passes that came to something else".to_owned(), redo());
-        }
-        Ok(())
+        Err(self.error(format!("`{}` was made {how}", file.path.display()), &remedy.map_or_else(redo, str::to_owned)))
     }
 
     fn head(&self, merged: &[Vec<u8>], content: Content) -> Head {
@@ -235,16 +219,6 @@ impl<'a> Parts<'a> {
     pub(super) fn error(&self, problem: String, remedy: &str) -> Error {
         Error::column(&self.goal.name, problem, remedy)
     }
-}
-
-/// Hash of the results of passes, whose bounds count.
-fn digest(merged: &[Vec<u8>]) -> String {
-    let mut hash = Xxh3::new();
-    for result in merged {
-        hash.update(&(result.len() as u64).to_le_bytes());
-        hash.update(result);
-    }
-    format!("{:032x}", hash.digest128())
 }
 
 /// The first few of many.

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    dataset::Dataset,
     plugin::{Metric, MetricPlugin},
 };
 
@@ -86,8 +87,9 @@ impl Team {
 
 /// What the rounds share.
 pub(super) struct Work<'a> {
-    pub(super) goal: &'a Goal<'a>,
-    pub(super) blocks: &'a Blocks<'a>,
+    pub(super) goal: &'a Goal,
+    pub(super) dataset: &'a Dataset,
+    pub(super) blocks: &'a Blocks,
     /// The blocks to be gone over: all, or those of a part.
     pub(super) range: Range<u64>,
     pub(super) options: &'a Options<'a>,
@@ -115,11 +117,11 @@ impl Work<'_> {
         let pass = merged.len() as u32;
         let first = saved.blocks.unwrap_or(self.range.start);
         let tree = Tree::restore(pass, saved.nodes, first);
-        let (blocks, tokens, depth) = (self.blocks, &self.tokens, self.depth(pass));
+        let (dataset, blocks, tokens, depth) = (self.dataset, self.blocks, &self.tokens, self.depth(pass));
         let read = |worker: &mut Worker, block: u64| {
             let Worker { metric, reader } = worker;
             let mut joined = Joined::default();
-            let n_tokens = reader.read(blocks, block, depth, |samples| {
+            let n_tokens = reader.read(dataset, blocks, block, depth, |samples| {
                 metric.accumulate(pass, samples)?;
                 let partial = metric.partial(pass)?;
                 joined.push(partial, |group| metric.merge(pass, group))
@@ -135,11 +137,11 @@ impl Work<'_> {
     pub(super) fn measure(&self, team: &mut Team, merged: &[Vec<u8>], saved: Saved, journal: &mut Keeper<'_>) -> Result<ValueFile> {
         let first = saved.blocks.unwrap_or(self.range.start);
         let values = ValueFile::open(&journal.folder.values(), self.samples_to(first), saved.value_type)?;
-        let (blocks, tokens, depth) = (self.blocks, &self.tokens, self.depth(merged.len() as u32));
+        let (dataset, blocks, tokens, depth) = (self.dataset, self.blocks, &self.tokens, self.depth(merged.len() as u32));
         let read = |worker: &mut Worker, block: u64| {
             let Worker { metric, reader } = worker;
             let mut found = Vec::new();
-            let n_tokens = reader.read(blocks, block, depth, |samples| {
+            let n_tokens = reader.read(dataset, blocks, block, depth, |samples| {
                 found.push(metric.measure(samples)?);
                 Ok(())
             })?;
@@ -217,7 +219,7 @@ impl Work<'_> {
         let (mut sink, delivered) = line.finish()?;
         if delivered < self.range.end {
             journal.keep(self.goal, merged, look(&mut sink, delivered), Duration::ZERO)?;
-            let doing = format!("analyzing `{}`", self.blocks.dataset().path().display());
+            let doing = format!("analyzing `{}`", self.dataset.path().display());
             return Err(Error::Interrupted { doing, remedy: "the same command goes on from here".to_owned() });
         }
         Ok(sink)
@@ -248,13 +250,7 @@ impl Keeper<'_> {
         self.last.elapsed() >= self.pause
     }
 
-    fn keep(
-        &mut self,
-        goal: &Goal<'_>,
-        merged: &[Vec<u8>],
-        (round, values): (Round, Option<Result<File>>),
-        waited: Duration,
-    ) -> Result<()> {
+    fn keep(&mut self, goal: &Goal, merged: &[Vec<u8>], (round, values): (Round, Option<Result<File>>), waited: Duration) -> Result<()> {
         if let Some(values) = values {
             values?.sync_data().map_err(Error::io("write", self.folder.values()))?;
         }

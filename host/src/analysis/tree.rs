@@ -60,6 +60,25 @@ impl Tree {
         }
     }
 
+    /// Adds a node, and merges what falls due by `merge`.
+    pub(super) fn graft(&mut self, place: Place, result: Vec<u8>, mut merge: impl FnMut(&[Vec<u8>]) -> Result<Vec<u8>>) -> Result<()> {
+        let mut due = Vec::new();
+        self.add(place, result, &mut due);
+        while let Some(next) = due.pop() {
+            let place = next.place;
+            let result = next.make(&mut merge)?;
+            self.add(place, result, &mut due);
+        }
+        Ok(())
+    }
+
+    /// Adds the result of the next block, and merges what falls due by `merge`.
+    pub(super) fn grow(&mut self, result: Vec<u8>, merge: impl FnMut(&[Vec<u8>]) -> Result<Vec<u8>>) -> Result<()> {
+        let place = Place { level: 0, index: self.next };
+        self.next += 1;
+        self.graft(place, result, merge)
+    }
+
     /// Merges what is left, by `merge`: the nodes at the right edge, each level's with what came from below.
     pub(super) fn finish(self, mut merge: impl FnMut(&[Vec<u8>]) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
         let mut from_below = None;

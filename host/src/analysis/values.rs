@@ -47,6 +47,23 @@ impl ValueFile {
         self.file.try_clone().map_err(Error::io("open", &self.path))
     }
 
+    /// Puts values where they belong, the first of them at place `at`. What lies between is to be put there, too.
+    pub(super) fn put(&mut self, at: u64, value_type: ValueType, bytes: &[u8]) -> Result<()> {
+        self.expect(value_type)?;
+        let place = SeekFrom::Start(at.saturating_mul(value_type.width() as u64));
+        self.file.seek(place).and_then(|_| self.file.write_all(bytes)).map_err(Error::io("write", &self.path))
+    }
+
+    /// Takes values of one type.
+    fn expect(&mut self, given: ValueType) -> Result<()> {
+        let expected = *self.value_type.get_or_insert(given);
+        if given == expected {
+            return Ok(());
+        }
+        let problem = format!("it holds values of type {expected}, and the metric answers {given}");
+        Err(Error::data(format!("`{}`: {problem}", self.path.display()), "remove the folder that it is in and start over"))
+    }
+
     fn write(&mut self) -> Result<()> {
         self.file.write_all(&self.waiting).map_err(Error::io("write", &self.path))?;
         self.waiting.clear();
@@ -80,25 +97,24 @@ pub(super) fn push(bytes: &[u8], value_type: ValueType, writer: &mut ColumnWrite
     })
 }
 
+/// Numbers as they are stored. The host is little-endian, as the files are.
+pub(super) fn bytes_of(values: &Values) -> &[u8] {
+    match values {
+        Values::F32(values) => bytemuck::cast_slice(values),
+        Values::F64(values) => bytemuck::cast_slice(values),
+        Values::U32(values) => bytemuck::cast_slice(values),
+        Values::U64(values) => bytemuck::cast_slice(values),
+    }
+}
+
 impl Sink for ValueFile {
     /// The values of the chunks of a block.
     type Found = Vec<Values>;
 
     fn take(&mut self, found: Vec<Values>, _: &mut Vec<Merge>) -> Result<()> {
         for values in found {
-            let (given, expected) = (values.value_type(), *self.value_type.get_or_insert(values.value_type()));
-            if given != expected {
-                let problem = format!("it holds values of type {expected}, and the metric answers {given}");
-                return Err(Error::data(format!("`{}`: {problem}", self.path.display()), "remove the folder that it is in and start over"));
-            }
-            // The host is little-endian, as the files are.
-            let bytes: &[u8] = match &values {
-                Values::F32(values) => bytemuck::cast_slice(values),
-                Values::F64(values) => bytemuck::cast_slice(values),
-                Values::U32(values) => bytemuck::cast_slice(values),
-                Values::U64(values) => bytemuck::cast_slice(values),
-            };
-            self.waiting.extend_from_slice(bytes);
+            self.expect(values.value_type())?;
+            self.waiting.extend_from_slice(bytes_of(&values));
             if self.waiting.len() >= WAITING {
                 self.write()?;
             }

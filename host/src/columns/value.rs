@@ -23,6 +23,11 @@ impl ValueType {
             ValueType::F64 | ValueType::U64 => 8,
         }
     }
+
+    /// The type of this name, as it is displayed.
+    pub(crate) fn named(name: &str) -> Option<ValueType> {
+        [ValueType::F32, ValueType::F64, ValueType::U32, ValueType::U64].into_iter().find(|t| t.to_string() == name)
+    }
 }
 
 impl fmt::Display for ValueType {

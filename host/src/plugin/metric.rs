@@ -78,6 +78,14 @@ impl MetricPlugin {
         Loaded::load(name, path, config, limits).map(|loaded| MetricPlugin { loaded, value_type: Arc::default() })
     }
 
+    /// Loads a metric whose file is in memory, as on a machine to which it was sent; `name` is what messages call it.
+    ///
+    /// # Errors
+    /// As [`load`](MetricPlugin::load).
+    pub fn from_bytes(name: &str, bytes: Vec<u8>, config: &Value, limits: &Limits) -> Result<MetricPlugin> {
+        Loaded::from_bytes(name, bytes, config, limits).map(|loaded| MetricPlugin { loaded, value_type: Arc::default() })
+    }
+
     /// What it says of itself.
     pub fn description(&self) -> &Description {
         self.loaded.description()
@@ -248,11 +256,6 @@ impl Metric {
             Ok(()) => Ok(values),
             Err(problem) => Err(self.session.contract(problem, report::AUTHOR)),
         }
-    }
-
-    /// Bytes of memories and tables that it holds, as they count against [`Limits::memory`].
-    pub fn memory_used(&self) -> u64 {
-        self.session.memory_used()
     }
 
     fn check(&self, samples: &Samples<'_>, values: &Values) -> Result<(), String> {

@@ -84,6 +84,14 @@ impl Source {
         }
     }
 
+    /// What is in memory already, unless it is too large.
+    pub(crate) fn of_bytes_within(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Source> {
+        match bytes.len() as u64 > limits.file_size {
+            true => Err(too_large(name, Path::new(name), bytes.len() as u64, limits)),
+            false => Ok(Source::of_bytes(name, bytes)),
+        }
+    }
+
     /// What is in the file, which has this digest.
     pub(crate) fn bytes(&self) -> Result<Arc<[u8]>> {
         if let Some(bytes) = self.bytes.get() {
@@ -112,7 +120,13 @@ fn read_within(mut file: &File, most: u64) -> std::io::Result<Option<Vec<u8>>> {
 
 fn too_large(name: &str, path: &Path, size: u64, limits: &Limits) -> Error {
     let problem = format!("`{}` has {}, at most {} are read", escape::path(path), show_bytes(size), show_bytes(limits.file_size));
-    let remedy = "strip its debug information, or raise `limits.file-size` (`preset = \"interpreted\"` allows 64 MiB)";
+    let remedy = "strip its debug information, or raise `limits.file-size`";
+    // Nothing of it was read, its label neither.
+    let may_be_interpreted = limits.file_size < size && size <= Limits::interpreted().file_size;
+    let remedy = match may_be_interpreted {
+        true => format!("{remedy}; in Python or JavaScript it takes {}", report::INTERPRETED),
+        false => remedy.to_owned(),
+    };
     report::load(name, FaultKind::Limit, problem, remedy)
 }
 

@@ -18,7 +18,7 @@ use super::{
     report, schema,
     source::Source,
 };
-use crate::{FaultKind, Result, escape::escape};
+use crate::{Error, FaultKind, Result, escape::escape};
 
 /// What a plugin says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +101,8 @@ pub(crate) struct Loaded<W: World> {
     sha256: [u8; 32],
     kind: Kind,
     limits: Arc<Limits>,
+    /// What its label says, if it has one.
+    interpreted: bool,
     /// Version of the contract that it is built for.
     contract: String,
     engine: Engine,
@@ -125,7 +127,16 @@ impl<W: World> Loaded<W> {
     /// As `load`, compiled under another profile than the world's.
     pub(crate) fn load_as(profile: Profile, name: &str, path: &Path, config: &Value, limits: &Limits) -> Result<Loaded<W>> {
         let cache = Cache::of_user();
-        let file = PluginFile::new(Source::open(name, path, limits, &cache)?, limits, cache)?;
+        Loaded::of(profile, name, Source::open(name, path, limits, &cache)?, cache, config, limits)
+    }
+
+    /// As `load`, of a file that is in memory.
+    pub(crate) fn from_bytes(name: &str, bytes: Vec<u8>, config: &Value, limits: &Limits) -> Result<Loaded<W>> {
+        Loaded::of(W::PROFILE, name, Source::of_bytes_within(name, bytes, limits)?, Cache::of_user(), config, limits)
+    }
+
+    fn of(profile: Profile, name: &str, source: Source, cache: Cache, config: &Value, limits: &Limits) -> Result<Loaded<W>> {
+        let file = PluginFile::new(source, limits, cache)?;
         if !W::accepts(file.outline.kind) {
             let problem = format!("it is {}, {} is needed here", file.outline.kind.a(), W::WANTED);
             return Err(report::load(name, FaultKind::Link, problem, "name another plugin, or use this one where its kind belongs"));
@@ -142,7 +153,15 @@ impl<W: World> Loaded<W> {
     pub(crate) fn link(profile: Profile, file: &PluginFile, limits: &Limits) -> Result<Loaded<W>> {
         let PluginFile { source, outline, known, cache } = file;
         let engine = engine(profile, &source.name)?;
-        let component = cache.component(&engine, source, limits)?;
+        let interpreted = outline.label.as_ref().is_some_and(|label| label.interpreted);
+        let cramped = interpreted && !limits.suit_interpreters();
+        let component = cache.component(&engine, source, limits).map_err(|error| match error {
+            Error::Plugin(mut fault) if cramped && fault.kind == FaultKind::Limit => {
+                fault.remedy = report::for_interpreter(&fault.remedy);
+                Error::Plugin(fault)
+            }
+            error => error,
+        })?;
         let unfit = |e: wasmtime::Error| {
             let (problem, remedy) = report::classify_linking(&e, outline.contract());
             report::load(&source.name, FaultKind::Link, problem, remedy)
@@ -156,6 +175,7 @@ impl<W: World> Loaded<W> {
             kind: outline.kind,
             contract: outline.contract().to_owned(),
             limits: Arc::new(limits.clone()),
+            interpreted,
             engine,
             pre,
             description: Description { name: String::new(), version: String::new(), summary: String::new(), config_schema: String::new() },
@@ -185,7 +205,7 @@ impl<W: World> Loaded<W> {
         // Its clock may have stayed behind in the process that forked this one.
         let engine = engine(self.engine.profile, &self.plugin)?;
         let engine = if wasmtime::Engine::same(&engine.wasm, &self.engine.wasm) { &engine } else { &self.engine };
-        let mut session = Session::new(engine, &self.plugin, &self.limits, world);
+        let mut session = Session::new(engine, &self.plugin, &self.limits, self.interpreted, world);
         let instance = session.call("instantiate", None, 0, |store| self.pre.instantiate(store))?;
         let mut unfit = None;
         let exports = session.call("instantiate", None, 0, |store| match W::exports(store, &instance) {

@@ -10,6 +10,7 @@ mod rust;
 
 use std::{
     ffi::OsString,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -29,6 +30,11 @@ pub(crate) fn run() -> Result<()> {
     python::run()?;
     node::run()?;
     registry::run()
+}
+
+/// The Python of the environment `target/tools/NAME`, which has what a file of requirements says.
+pub(crate) fn environment(name: &str, requirements: &Path) -> Result<PathBuf> {
+    python::environment(name, requirements)
 }
 
 /// Sees to a browser, which only tests need.

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -11,19 +12,27 @@ use crate::tasks;
 
 /// Installs what `xtask/tools/requirements.txt` says, unless that is what is there.
 pub(super) fn run() -> Result<()> {
-    let requirements = tasks::root().join("xtask").join("tools").join("requirements.txt");
-    let wanted = fs::read_to_string(&requirements).with_context(|| format!("cannot read `{}`", requirements.display()))?;
-    let folder = tasks::target().join("tools").join("python");
-    let stamp = folder.join("installed.txt");
+    environment("python", &tasks::root().join("xtask").join("tools").join("requirements.txt")).map(drop)
+}
+
+/// The Python of the environment `target/tools/NAME`, which has what a file of requirements says.
+pub(super) fn environment(name: &str, requirements: &Path) -> Result<PathBuf> {
+    let wanted = fs::read_to_string(requirements).with_context(|| format!("cannot read `{}`", requirements.display()))?;
+    let folder = tasks::target().join("tools").join(name);
+    let (stamp, python) = (folder.join("installed.txt"), folder.join("bin").join("python"));
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(());
+        return Ok(python);
     }
     let names: Vec<&str> = wanted.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-    eprintln!("==> installing {} into {}", names.join(", "), folder.display());
+    match names.as_slice() {
+        names if names.len() <= 10 => eprintln!("==> installing {} into {}", names.join(", "), folder.display()),
+        names => eprintln!("==> installing {} packages of Python into {}", names.len(), folder.display()),
+    }
     quiet(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
-    quiet(Command::new(folder.join("bin").join("python")).args(pip).arg(&requirements))?;
-    fs::write(&stamp, wanted).with_context(|| format!("cannot write `{}`", stamp.display()))
+    quiet(Command::new(&python).args(pip).arg(requirements))?;
+    fs::write(&stamp, wanted).with_context(|| format!("cannot write `{}`", stamp.display()))?;
+    Ok(python)
 }
 
 /// Runs a program whose output matters only where it fails.

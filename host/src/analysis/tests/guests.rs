@@ -86,12 +86,24 @@ pub(super) fn measuring(guest: GuestText, case: u32, value: &str) -> GuestText {
     )
 }
 
-pub(super) fn metric() -> GuestFile {
+pub(in super::super) fn metric() -> GuestFile {
     let value = "(i64.add (i64.load (i32.const 2056)) (i64.add (local.get 0) (i64.extend_i32_u (local.get $len))))";
     measuring(tangled(), 3, value).file()
 }
 
 /// The same without values: one total that depends on all tokens and on the order of merging.
-pub(super) fn totals_only() -> GuestFile {
+pub(in super::super) fn totals_only() -> GuestFile {
     measuring(tangled(), 3, "(i64.const 0)").with("(data (i32.const 105) \"\\00\")").file()
+}
+
+/// As [`metric`], without a pass: values of the ids and lengths alone.
+pub(in super::super) fn one_round() -> GuestFile {
+    let value = "(i64.add (local.get 0) (i64.extend_i32_u (local.get $len)))";
+    measuring(tangled(), 3, value).with("(data (i32.const 100) \"\\00\")").file()
+}
+
+/// As [`metric`], with two passes.
+pub(in super::super) fn two_passes() -> GuestFile {
+    let value = "(i64.add (i64.load (i32.const 2056)) (i64.add (local.get 0) (i64.extend_i32_u (local.get $len))))";
+    measuring(tangled(), 3, value).with("(data (i32.const 100) \"\\02\")").file()
 }

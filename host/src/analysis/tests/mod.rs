@@ -1,4 +1,4 @@
-mod guests;
+pub(super) mod guests;
 mod leftovers;
 mod parts;
 mod pieces;
@@ -22,23 +22,23 @@ use crate::{
     plugin::{Limits, MetricPlugin, tests::guest::GuestFile},
 };
 
-fn load(guest: &GuestFile) -> MetricPlugin {
+pub(super) fn load(guest: &GuestFile) -> MetricPlugin {
     MetricPlugin::load("m", &guest.path(), &serde_json::Value::Null, &Limits::default()).unwrap()
 }
 
-struct Folder(TempDir);
+pub(super) struct Folder(TempDir);
 
 impl Folder {
-    fn new() -> Folder {
+    pub(super) fn new() -> Folder {
         Folder(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// `n` documents of 0 to 12 tokens.
-    fn documents(&self, n: u32) -> Dataset {
+    pub(super) fn documents(&self, n: u32) -> Dataset {
         let mut writer = IndexedWriter::create(self.path("data"), TokenType::U16, Magic::MMap).unwrap();
         for i in 0..n {
             let noise = i.wrapping_mul(2_654_435_761) >> 16;
@@ -50,7 +50,7 @@ impl Folder {
         Dataset::open(self.path("data")).unwrap()
     }
 
-    fn tokens(&self, token_type: TokenType, tokens: &[i64], view: View, vocab_size: Option<u64>) -> Dataset {
+    pub(super) fn tokens(&self, token_type: TokenType, tokens: &[i64], view: View, vocab_size: Option<u64>) -> Dataset {
         let width = token_type.width();
         let bytes: Vec<u8> = tokens.iter().flat_map(|t| t.to_le_bytes()[..width].to_vec()).collect();
         fs::write(self.path("tokens.raw"), bytes).unwrap();
@@ -61,15 +61,15 @@ impl Folder {
 }
 
 /// Blocks of a few samples.
-fn small(dataset: &Dataset) -> Blocks<'_> {
-    Blocks::of(dataset, 48, 64)
+pub(super) fn small(dataset: &Dataset) -> Blocks {
+    Blocks::of(Outline::without_probes(dataset), 48, 64)
 }
 
-fn make(dataset: &Dataset, plugin: &MetricPlugin, target: &Path, threads: usize) -> Report {
-    analyze_in(&small(dataset), plugin, target, &Options { threads, ..Options::default() }).unwrap()
+pub(super) fn make(dataset: &Dataset, plugin: &MetricPlugin, target: &Path, threads: usize) -> Report {
+    analyze_in(dataset, &small(dataset), plugin, target, &Options { threads, ..Options::default() }).unwrap()
 }
 
-fn bytes(path: &Path) -> (Vec<u8>, Vec<u8>) {
+pub(super) fn bytes(path: &Path) -> (Vec<u8>, Vec<u8>) {
     (fs::read(path).unwrap(), fs::read(path.with_extension("totals.arrow")).unwrap())
 }
 
@@ -143,7 +143,7 @@ fn piecemeal(dataset: &Dataset, plugin: &MetricPlugin, target: &Path, between: i
     for interruptions in 0.. {
         let threads = 1 + interruptions as usize % 3;
         let options = Options { threads, interrupted: Some(&stop), ..Options::default() };
-        match analyze_in(&small(dataset), plugin, target, &options) {
+        match analyze_in(dataset, &small(dataset), plugin, target, &options) {
             Ok(report) => {
                 assert_eq!(report.continued, interruptions > 0);
                 return interruptions;
@@ -201,7 +201,7 @@ fn a_journal_of_something_else_or_damaged_is_started_over_from() {
         },
     ];
     for spoil in spoil {
-        assert!(matches!(analyze_in(&small(&dataset), &load(&guest), &target, &stop), Err(Error::Interrupted { .. })));
+        assert!(matches!(analyze_in(&dataset, &small(&dataset), &load(&guest), &target, &stop), Err(Error::Interrupted { .. })));
         spoil();
         assert!(!make(&dataset, &load(&guest), &target, 2).continued);
         assert_eq!(bytes(&target), bytes(&whole));
@@ -227,7 +227,7 @@ fn of_several_faults_that_of_the_first_sample_is_told_and_nothing_stays_behind()
     let guest = measuring(tangled(), 1, value).file();
     for threads in [1, 2, 5, 5, 5] {
         let options = Options { threads, ..Options::default() };
-        let error = analyze_in(&small(&dataset), &load(&guest), &folder.path("m.arrow"), &options).unwrap_err();
+        let error = analyze_in(&dataset, &small(&dataset), &load(&guest), &folder.path("m.arrow"), &options).unwrap_err();
         assert_eq!(error.to_string(), "plugin `m`, metric.measure: its value for sample 1234 is NaN; tell the author of the plugin");
         assert!(!folder.path("m.arrow").exists() && !folder.path("m.arrow.partial").exists());
     }
@@ -238,7 +238,7 @@ fn tokens_outside_of_what_metrics_are_given_are_refused_with_their_sample() {
     let folder = Folder::new();
     let refused = |token_type, tokens: &[i64], vocab_size| {
         let dataset = folder.tokens(token_type, tokens, View::sequences(2), vocab_size);
-        let error = analyze_in(&small(&dataset), &load(&metric()), &folder.path("m.arrow"), &Options::default()).unwrap_err();
+        let error = analyze_in(&dataset, &small(&dataset), &load(&metric()), &folder.path("m.arrow"), &Options::default()).unwrap_err();
         error.to_string().replace(&folder.path("").display().to_string(), "DIR/")
     };
     let advice = "check the vocabulary size and the token type, or tokenize again";
@@ -265,7 +265,7 @@ fn progress_counts_rounds_and_samples() {
     let seen = std::cell::RefCell::new(Vec::new());
     let progress = |progress: Progress| seen.borrow_mut().push(progress);
     let options = Options { threads: 2, progress: Some(&progress), ..Options::default() };
-    analyze_in(&small(&dataset), &load(&metric()), &folder.path("m.arrow"), &options).unwrap();
+    analyze_in(&dataset, &small(&dataset), &load(&metric()), &folder.path("m.arrow"), &options).unwrap();
     let last = Progress { rounds_done: 1, rounds: 2, samples: 3_000, n_samples: 3_000, tokens: 2 * dataset.n_tokens() };
     assert_eq!(seen.borrow().last(), Some(&last));
 }

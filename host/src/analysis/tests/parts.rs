@@ -14,7 +14,7 @@ use crate::{
 
 fn part(dataset: &Dataset, plugin: &MetricPlugin, target: &Path, part: &str) -> PartReport {
     let options = Options { part: Some(part.parse().unwrap()), threads: 2, ..Options::default() };
-    match analyze_in(&small(dataset), plugin, target, &options).unwrap().outcome {
+    match analyze_in(dataset, &small(dataset), plugin, target, &options).unwrap().outcome {
         Outcome::Part(done) => done,
         other => panic!("{other:?}"),
     }
@@ -130,7 +130,7 @@ fn a_part_that_was_interrupted_goes_on_and_one_that_is_made_again_replaces_its_f
         part(&dataset, &plugin, &target, "2/2");
         loop {
             let options = Options { part: Some("1/2".parse().unwrap()), interrupted: Some(&stop), threads: 2, ..Options::default() };
-            match analyze_in(&small(&dataset), &plugin, &target, &options) {
+            match analyze_in(&dataset, &small(&dataset), &plugin, &target, &options) {
                 Ok(_) => break,
                 Err(error) => assert_eq!(error.code(), "interrupted"),
             }
@@ -206,7 +206,7 @@ fn parts_that_do_not_fit_together_are_refused_with_what_is_wrong() {
 
     // The next round of another plugin, or with the result of another pass.
     let options = Options { part: Some("1/4".parse().unwrap()), ..Options::default() };
-    let text = refused(&folder, analyze_in(&small(&dataset), &changed, &target, &options));
+    let text = refused(&folder, analyze_in(&dataset, &small(&dataset), &changed, &target, &options));
     assert!(text.contains("pass-1.merged` was made by another version of plugin"), "{text}");
     let values = part(&dataset, &plugin, &target, "1/4").path;
     let foreign = folder.path("other/m.arrow");
@@ -241,14 +241,14 @@ fn a_part_begins_again_if_the_passes_before_it_came_to_something_else() {
         true
     };
     let options = Options { part: Some("1/1".parse().unwrap()), interrupted: Some(&stop), ..Options::default() };
-    assert!(matches!(analyze_in(&small(&dataset), &plugin, &target, &options), Err(Error::Interrupted { .. })));
+    assert!(matches!(analyze_in(&dataset, &small(&dataset), &plugin, &target, &options), Err(Error::Interrupted { .. })));
 
     let merged = parts(&target).join("pass-1.merged");
     let kept = fs::read(&merged).unwrap();
-    let goal = Goal::new(&dataset, &plugin, &plugin.instantiate().unwrap(), &target);
+    let goal = Goal::new(&Outline::without_probes(&dataset), &plugin, &plugin.instantiate().unwrap(), &target);
     Parts::of(&goal).write_merged(&[], &7u64.to_le_bytes()).unwrap();
     let options = Options { part: Some("1/1".parse().unwrap()), ..Options::default() };
-    assert!(!analyze_in(&small(&dataset), &plugin, &target, &options).unwrap().continued);
+    assert!(!analyze_in(&dataset, &small(&dataset), &plugin, &target, &options).unwrap().continued);
     fs::write(&merged, kept).unwrap();
     let text = refused(&folder, join(&dataset, &plugin, &target));
     assert!(text.contains("values.part-1-of-1` was made after passes that came to something else; make it again, or remove"), "{text}");

@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// The chunks of a dataset: first sample, tokens and lengths.
-fn chunks(blocks: &Blocks<'_>, depth: Depth) -> Vec<(u64, Vec<u8>, Vec<u32>)> {
-    let mut reader = Reader::default();
+fn chunks(dataset: &Dataset, depth: Depth) -> Vec<(u64, Vec<u8>, Vec<u32>)> {
+    let (blocks, mut reader) = (small(dataset), Reader::default());
     let mut found = Vec::new();
     for block in 0..blocks.len() {
         let show = |samples: &Samples<'_>| {
@@ -23,7 +23,7 @@ fn chunks(blocks: &Blocks<'_>, depth: Depth) -> Vec<(u64, Vec<u8>, Vec<u32>)> {
             found.push((samples.first, samples.tokens.to_vec(), lens));
             Ok(())
         };
-        reader.read(blocks, block, depth, show).unwrap();
+        reader.read(dataset, &blocks, block, depth, show).unwrap();
     }
     found
 }
@@ -32,7 +32,7 @@ fn chunks(blocks: &Blocks<'_>, depth: Depth) -> Vec<(u64, Vec<u8>, Vec<u32>)> {
 fn chunks_hold_every_sample_once_and_no_more_tokens_than_they_may() {
     let folder = Folder::new();
     let dataset = folder.documents(2_000);
-    let found = chunks(&small(&dataset), Depth::Tokens);
+    let found = chunks(&dataset, Depth::Tokens);
     let mut id = 0;
     for (first, tokens, lens) in &found {
         assert_eq!(*first, id);
@@ -42,7 +42,7 @@ fn chunks_hold_every_sample_once_and_no_more_tokens_than_they_may() {
         id += lens.len() as u64;
     }
     assert_eq!(id, dataset.len());
-    let lengths = chunks(&small(&dataset), Depth::Lengths);
+    let lengths = chunks(&dataset, Depth::Lengths);
     assert!(lengths.iter().zip(&found).all(|(a, b)| a.0 == b.0 && a.1.is_empty() && a.2 == b.2) && lengths.len() == found.len());
 }
 
@@ -54,7 +54,7 @@ fn sequences_of_every_token_type_come_as_unsigned_tokens() {
         for (length, stride) in [(5, 5), (5, 4), (3, 7)] {
             let dataset = folder.tokens(token_type, &tokens, View::Sequences { length, stride }, None);
             let width = token_type.width().min(4);
-            let found: Vec<u8> = chunks(&small(&dataset), Depth::Checked).into_iter().flat_map(|(_, tokens, _)| tokens).collect();
+            let found: Vec<u8> = chunks(&dataset, Depth::Checked).into_iter().flat_map(|(_, tokens, _)| tokens).collect();
             let ids = (0..dataset.len() as i64).flat_map(|i| (0..i64::from(length)).map(move |t| i * i64::from(stride) + t));
             assert_eq!(found, ids.flat_map(|t| t.to_le_bytes()[..width].to_vec()).collect::<Vec<u8>>(), "{token_type} {length} {stride}");
         }
