@@ -97,10 +97,9 @@ class LoaderMixin:
 
     def num_examples(self, dataloader: Any) -> int:
         """Samples of an epoch over all ranks."""
-        if dataloader is not self.loader:
+        if id(dataloader) != id(self.loader):
             return super().num_examples(dataloader)  # type: ignore[misc, no-any-return]
-        run = self.loader.run
-        return len(self.loader) * run.micro_batch_size * run.dp_world_size
+        return len(self.loader) * self.loader.run.micro_batch_size * self.loader.run.dp_world_size
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
         """As of the Trainer; with a checkpoint the loader goes on where it was when that was saved."""
