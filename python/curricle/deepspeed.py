@@ -53,7 +53,9 @@ def loader(engine: DeepSpeedEngine, run: str | os.PathLike[str] | Run, **options
     }
     for name, (of_engine, of_run) in wanted.items():
         if of_engine != of_run:
-            raise ConfigError(f"the engine's `{name}` is {of_engine}, and that of the run is {of_run} on this rank; give both the same", code="config")
+            raise ConfigError(
+                f"the engine's `{name}` is {of_engine}, and that of the run is {of_run} on this rank; give both the same", code="config"
+            )
     return made
 
 

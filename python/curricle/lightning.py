@@ -14,8 +14,6 @@ Lightning shards data loaders of torch and no other iterables, so there is nothi
 
 from __future__ import annotations
 
-from typing import Any
-
 import curricle.torch
 
 from .errors import ConfigError

@@ -15,6 +15,7 @@ mixin turns the Trainer's own skipping of batches off (``ignore_data_skip``).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -41,14 +42,12 @@ class LoaderState(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         # The same on all ranks; those who save the Trainer's own state save it.
         if args.should_save:
-            save_state(self.loader, Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}")
+            save_state(self.loader, Path(args.output_dir or ".") / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}")
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         # The Trainer counts batches from where it resumed, as if that were the start of the epoch.
-        try:
+        with contextlib.suppress(TypeError):
             state.epoch = state.global_step * args.gradient_accumulation_steps / len(self.loader)
-        except TypeError:
-            pass
 
 
 def save_state(loader: Loader, checkpoint: Path) -> None:
@@ -75,14 +74,16 @@ def load_state(loader: Loader, checkpoint: str | os.PathLike[str]) -> None:
 class LoaderMixin:
     """To inherit from before ``transformers.Trainer``; takes one argument more, ``loader``."""
 
+    loader: Loader
+    args: TrainingArguments
+
     def __init__(self, *args: Any, loader: Loader, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.loader = loader
-        self.args: TrainingArguments
         self.args.ignore_data_skip = True
         self.add_callback(LoaderState(loader))  # type: ignore[attr-defined]
 
-    def get_train_dataloader(self) -> Loader:  # noqa: D102
+    def get_train_dataloader(self) -> Loader:
         if self.args.auto_find_batch_size:
             raise ConfigError("`auto_find_batch_size`: the run file has the size of batches; leave it out", code="config")
         wanted = self.args.gradient_accumulation_steps
@@ -96,13 +97,13 @@ class LoaderMixin:
 
     def num_examples(self, dataloader: Any) -> int:
         """Samples of an epoch over all ranks."""
-        if dataloader is not self.loader:
-            return super().num_examples(dataloader)  # type: ignore[misc]
-        return len(dataloader) * self.loader.run.micro_batch_size * self.loader.run.dp_world_size
+        if id(dataloader) != id(self.loader):
+            return super().num_examples(dataloader)  # type: ignore[misc, no-any-return]
+        return len(self.loader) * self.loader.run.micro_batch_size * self.loader.run.dp_world_size
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
         """As of the Trainer; with a checkpoint the loader goes on where it was when that was saved."""
-        checkpoint = get_last_checkpoint(self.args.output_dir) if resume_from_checkpoint is True else resume_from_checkpoint
+        checkpoint = get_last_checkpoint(self.args.output_dir) if resume_from_checkpoint is True else resume_from_checkpoint  # type: ignore[no-untyped-call]
         if checkpoint:
             load_state(self.loader, checkpoint)
         return super().train(resume_from_checkpoint, *args, **kwargs)  # type: ignore[misc]

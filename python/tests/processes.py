@@ -58,9 +58,7 @@ def run_ranks(
     _count += 1
     store = str(folder / f"store-{_count}")
     ends = [_SERVER.Pipe(duplex=False) for _ in range(world)]
-    processes = [
-        _SERVER.Process(target=_serve, args=(ends[rank][1], store, rank, world, work, arguments, join)) for rank in range(world)
-    ]
+    processes = [_SERVER.Process(target=_serve, args=(ends[rank][1], store, rank, world, work, arguments, join)) for rank in range(world)]
     for process, (_, sender) in zip(processes, ends):
         process.start()
         sender.close()

@@ -16,13 +16,13 @@ pytest.importorskip("torchdata")
 
 import torch
 from accelerate.state import AcceleratorState, GradientState, PartialState
+from processes import run_ranks
+from tiny import KEYS, Tiny
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 import curricle
 import curricle.accelerate
 from curricle.torch import BatchSampler, Loader
-from processes import run_ranks
-from tiny import KEYS, Tiny
 
 
 @pytest.fixture(autouse=True)
@@ -102,9 +102,9 @@ def test_what_cannot_be_saved_or_accumulates_otherwise_is_refused(folder: Path) 
     path = run_file(folder, batch="gradient-accumulation-steps = 2")
     accelerator = accelerate.Accelerator(cpu=True)
     loader = torch.utils.data.DataLoader(range(N), batch_sampler=BatchSampler(path))  # type: ignore[arg-type]
-    with pytest.raises(curricle.ConfigError, match="`DataLoader` has no state.*StatefulDataLoader"):
+    with pytest.raises(curricle.ConfigError, match=r"`DataLoader` has no state.*StatefulDataLoader"):
         curricle.accelerate.prepare(accelerator, loader)
-    with pytest.raises(curricle.ConfigError, match="gradient_accumulation_steps` is 1, .* has 2 batches"):
+    with pytest.raises(curricle.ConfigError, match=r"gradient_accumulation_steps` is 1, .* has 2 batches"):
         curricle.accelerate.prepare(accelerator, Loader(path))
 
 

@@ -14,12 +14,11 @@ os.environ.setdefault("DS_ACCELERATOR", "cpu")
 deepspeed = pytest.importorskip("deepspeed")
 
 import torch
-
-import curricle
-import curricle.deepspeed
 from processes import run_ranks
 from tiny import KEYS, Tiny
 
+import curricle
+import curricle.deepspeed
 
 # What ranks of one machine share memory with would be compiled here; gloo does without.
 deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False

@@ -15,13 +15,13 @@ pytest.importorskip("torchdata")
 
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from processes import run_ranks
+from tiny import KEYS, Tiny
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 import curricle
 from curricle.lightning import Loader
 from curricle.torch import BatchSampler
-from processes import run_ranks
-from tiny import KEYS, Tiny
 
 
 class Model(lightning.LightningModule):
@@ -109,7 +109,7 @@ def test_one_epoch_may_be_the_whole_run(folder: Path) -> None:
 
 
 def test_a_loader_of_unknown_length_is_refused(folder: Path) -> None:
-    with pytest.raises(curricle.ConfigError, match="batch ahead.*steps_per_epoch"):
+    with pytest.raises(curricle.ConfigError, match=r"batch ahead.*steps_per_epoch"):
         trainer_of(folder, 1).fit(Model(), Loader(run_file(folder), keys=KEYS))
 
 

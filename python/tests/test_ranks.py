@@ -14,8 +14,9 @@ from conftest import run_file
 
 pytest.importorskip("torch")
 
-import curricle
 from processes import Died, join_group, run_ranks
+
+import curricle
 
 
 def share(rank: int, world: int, path: Path, n: int) -> list[tuple[str, list[int]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,7 +140,7 @@ def test_a_loader_of_torch_yields_what_was_asked_for(folder: Path) -> None:
         assert loader.batch is not None and loader.batch.digest == plain.digest
         ends.append(loader.is_last_of_step)
     assert ends == [False, True] * 3
-    with pytest.raises(ValueError, match="no `mask`; there are input_ids.*seqlen, and columns"):
+    with pytest.raises(ValueError, match=r"no `mask`; there are input_ids.*seqlen, and columns"):
         next(iter(curricle.torch.Loader(path, keys=["mask"])))
     with pytest.raises(TypeError, match="`keys` is a text"):
         curricle.torch.Loader(path, keys="ids")
@@ -174,9 +175,7 @@ def test_a_dataset_of_ours_serves_a_batch_in_one_call(folder: Path, workers: int
     assert list(loader) == [[tokens_of(i).tolist() for i in ids] for ids in ids_of(path)]
 
 
-@pytest.mark.parametrize(
-    ("workers", "context", "taken"), [(*workers, taken) for workers in WORKERS for taken in (1, 3, 7, 12)] + [(*SPAWNED, 7)]
-)
+@pytest.mark.parametrize(("workers", "context", "taken"), [(*workers, taken) for workers in WORKERS for taken in (1, 3, 7, 12)] + [(*SPAWNED, 7)])
 def test_a_resumed_data_loader_goes_on_at_the_next_batch(folder: Path, workers: int, context: str | None, taken: int) -> None:
     # Steps of 16 in batches of 4: each number but the last is in the middle of a step, and workers are ahead by up to four.
     path = run_file(folder, rest="steps = 8", batch="micro-batch-size = 4")
@@ -243,7 +242,7 @@ def test_a_state_without_ours_or_an_older_one_is_refused(folder: Path) -> None:
     loader = loader_of(BatchSampler(run_file(folder)), 1, "fork", snapshot_every_n_steps=3)
     batches = iter(loader)
     take(batches, 4)
-    with pytest.raises(curricle.StateError, match="1 batches older.*snapshot_every_n_steps=1"):
+    with pytest.raises(curricle.StateError, match=r"1 batches older.*snapshot_every_n_steps=1"):
         curricle.torch.sampler_state(loader.state_dict())
 
 
@@ -261,7 +260,7 @@ def test_epochs_follow_one_another_however_workers_prefetch(folder: Path, worker
         sampler.set_epoch(epoch)
         found.append(list(loader))
     assert [len(epoch) for epoch in found] == [6, 6, 6]
-    assert sum(found, []) == ids_of(path, 18)
+    assert list(itertools.chain(*found)) == ids_of(path, 18)
 
 
 @pytest.mark.parametrize(("workers", "context"), WORKERS)

@@ -15,12 +15,12 @@ transformers = pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
 
 import torch
+from processes import run_ranks
+from tiny import KEYS, VOCABULARY, Tiny
 
 import curricle
 from curricle.torch import Loader
 from curricle.transformers import STATE_FILE, LoaderMixin
-from processes import run_ranks
-from tiny import KEYS, VOCABULARY, Tiny
 
 
 class Trainer(LoaderMixin, transformers.Trainer):
@@ -84,12 +84,12 @@ def test_a_checkpoint_without_a_state_is_refused(folder: Path) -> None:
 
 def test_another_accumulation_than_that_of_the_run_is_refused(folder: Path) -> None:
     path = run_file(folder, batch="gradient-accumulation-steps = 2")
-    with pytest.raises(curricle.ConfigError, match="gradient_accumulation_steps.* is 4, .* has 2 batches"):
+    with pytest.raises(curricle.ConfigError, match=r"gradient_accumulation_steps.* is 4, .* has 2 batches"):
         trainer_of(path, folder, gradient_accumulation_steps=4).train()
 
 
 def test_a_search_for_a_batch_size_is_refused(folder: Path) -> None:
-    with pytest.raises(curricle.ConfigError, match="auto_find_batch_size.*run file"):
+    with pytest.raises(curricle.ConfigError, match=r"auto_find_batch_size.*run file"):
         trainer_of(run_file(folder), folder, auto_find_batch_size=True).train()
 
 
