@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,8 @@ class Job:
     merged: tuple[bytes, ...]
     """Results of the passes that are done."""
     column: str
+    lengths: bool = False
+    """Whether the column has numbers of tokens instead of tokens."""
 
     @property
     def key(self) -> str:
@@ -179,7 +181,7 @@ class SpanWorker:
 
     def feed(self, batches: object, first: int) -> None:
         """Takes the rows of record batches, of which the first is sample ``first``."""
-        self._tokens += self._native.feed(batches, self._job.column, first)
+        self._tokens += self._native.feed(batches, self._job.column, first, self._job.lengths)
 
     def finish(self) -> Found:
         """What was found in the span."""
@@ -278,11 +280,14 @@ class Collector:
         if there is not None:
             self.done = self._analysis(there, made=False)
 
-    def job(self) -> Job:
-        """What workers are to do in the round under way."""
-        merged = tuple(self._open().merged())
-        job = self._job
-        return Job(job.name, job.wasm, job.sha256, job.config, job.limits, job.outline, merged, job.column)
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether the metric reads tokens. If not, their numbers are enough: see :meth:`job`."""
+        return self._open().reads_tokens
+
+    def job(self, lengths: bool = False) -> Job:
+        """What workers are to do in the round under way; with ``lengths``, of a column that has the number of tokens of each sample, as int32."""
+        return replace(self._job, merged=tuple(self._open().merged()), lengths=lengths)
 
     def add(self, found: Found) -> None:
         """Takes what a worker found.

@@ -11,8 +11,8 @@ store. The driver sees no token. docs/scaling.md says what crosses the network.
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -85,27 +85,33 @@ def analyze(
         cpus = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
         size = blocks_of_a_task(collector.outline, cpus, blocks_per_task)
         task = ray.remote(**{"num_cpus": 1, **(ray_remote_args or {})})(_find)
+        room = tasks_in_flight or TASKS_A_CPU * cpus
         while collector.done is None:
             job = ray.put(collector.job())
-            flight: deque[ray.ObjectRef[Found]] = deque()
-            room = tasks_in_flight or TASKS_A_CPU * cpus
-
-            def land(flight: deque[ray.ObjectRef[Found]] = flight) -> None:
-                # The one that is ready first; in order where several are, so that neighbours meet early.
-                [ready], _ = ray.wait(list(flight), num_returns=1)
-                flight.remove(ready)
-                collector.add(ray.get(ready))
-                if progress is not None:
-                    progress(*collector.progress())
-
-            for start, end, refs, slices in _spans(data, collector.outline, size):
-                while len(flight) >= room:
-                    land()
-                flight.append(task.remote(job, start, end, slices, *refs))
-            while flight:
-                land()
+            flight: list[ray.ObjectRef[Found]] = []
+            try:
+                # Closed in any case, so that Ray stops reading.
+                with closing(_spans(data, collector.outline, size)) as spans:
+                    for start, end, refs, slices in spans:
+                        while len(flight) >= room:
+                            _land(flight, collector, progress)
+                        flight.append(task.remote(job, start, end, slices, *refs))
+                while flight:
+                    _land(flight, collector, progress)
+            finally:
+                for ref in flight:
+                    ray.cancel(ref)
             collector.finish_round()
         return collector.done
+
+
+def _land(flight: list[ray.ObjectRef[Found]], collector: Collector, progress: Callable[[int, int, int, int, int], object] | None) -> None:
+    """Takes what the first task found that is ready; in order where several are, so that neighbours meet early."""
+    [ready], _ = ray.wait(flight, num_returns=1)
+    flight.remove(ready)
+    collector.add(ray.get(ready))
+    if progress is not None:
+        progress(*collector.progress())
 
 
 def _find(job: Job, start: int, end: int, slices: list[tuple[int, int]], *blocks: Any) -> Found:
@@ -150,7 +156,7 @@ def _only(data: ray.data.Dataset, column: str) -> ray.data.Dataset:
     return data.select_columns([column]) if names is not None and len(names) > 1 else data
 
 
-def _spans(data: ray.data.Dataset, outline: Outline, size: int) -> Iterator[tuple[int, int, list[ray.ObjectRef[Any]], list[tuple[int, int]]]]:
+def _spans(data: ray.data.Dataset, outline: Outline, size: int) -> Generator[tuple[int, int, list[ray.ObjectRef[Any]], list[tuple[int, int]]]]:
     """Spans of ``size`` blocks, as they come: first block, the one behind the last, blocks of Ray and the rows of each."""
     n_samples, n_blocks, each = len(outline), outline.n_blocks, outline.samples_per_block
     start, row = 0, 0

@@ -22,6 +22,7 @@ import pyarrow
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, IntegralType
 
 from ._analysis import Analysis
 from ._dataset import Dataset
@@ -55,7 +56,8 @@ def analyze(
 ) -> Analysis:
     """Makes a column of a dataset, as :func:`curricle.analyze` does and to the same bytes, of data that Spark holds.
 
-    Each pass of the metric, and the measuring after them, goes over ``data`` once, and shuffles it so that the samples of a block meet.
+    Each pass of the metric, and the measuring after them, goes over ``data`` once, and shuffles it so that the samples of a block meet; of a
+    metric that reads no tokens, their lengths alone.
 
     Args:
         data: Rows with an id and a list of integers each, in any order.
@@ -85,18 +87,23 @@ def analyze(
         if wanted not in data.columns:
             known = ", ".join(f"`{other}`" for other in data.columns) or "none"
             raise DataError(f"the data has no column `{wanted}`, it has {known}; name the one that is meant", code="data")
+    kind = data.schema[column].dataType
+    if not isinstance(kind, ArrayType) or not isinstance(kind.elementType, IntegralType):
+        problem = f"column `{column}` is of type {kind.simpleString()}, and tokens are lists of integers"
+        raise DataError(f"{problem}; name the column that holds the tokens, or make lists of integers of it", code="data")
     with Collector(metric, dataset=dataset, column=column, out=out, name=name, config=config, limits=limits, force=force) as collector:
         if collector.done is not None:
             return collector.done
         wanted_partitions = partitions or int(data.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
         size = blocks_of_a_task(collector.outline, wanted_partitions, blocks_per_task)
         spans = -(-collector.outline.n_blocks // size)
-        sorted_data = in_order(data, collector.outline, size, min(wanted_partitions, spans), id_column, column)
+        lengths = not collector.reads_tokens
+        sorted_data = in_order(data, collector.outline, size, min(wanted_partitions, spans), id_column, column, lengths)
         if keep:
             sorted_data = sorted_data.persist(StorageLevel.DISK_ONLY)
         try:
             while collector.done is None:
-                for found in findings_of(sorted_data.mapInArrow(worker(collector.job(), size, id_column), FINDINGS)):
+                for found in findings_of(sorted_data.mapInArrow(worker(collector.job(lengths), size, id_column), FINDINGS)):
                     collector.add(found)
                     if progress is not None:
                         progress(*collector.progress())
@@ -107,12 +114,13 @@ def analyze(
                 sorted_data.unpersist()
 
 
-def in_order(data: DataFrame, outline: Outline, size: int, partitions: int, id_column: str, column: str) -> DataFrame:
-    """The ids and tokens, with the samples of ``size`` blocks together and in order."""
+def in_order(data: DataFrame, outline: Outline, size: int, partitions: int, id_column: str, column: str, lengths: bool) -> DataFrame:
+    """The ids and tokens, or numbers of tokens, with the samples of ``size`` blocks together and in order."""
     ids, tokens = (F.col("`" + wanted.replace("`", "``") + "`") for wanted in (id_column, column))
     # What is no sample is left for the worker to tell.
     span = F.floor(F.coalesce(ids, F.lit(0)) / F.lit(size * outline.samples_per_block))
-    chosen = data.select(ids.alias(_CHOSEN[0]), tokens.alias(_CHOSEN[1]), span.alias("span"))
+    # What is not read need not be shuffled.
+    chosen = data.select(ids.alias(_CHOSEN[0]), (F.array_size(tokens) if lengths else tokens).alias(_CHOSEN[1]), span.alias("span"))
     return chosen.repartition(partitions, "span").sortWithinPartitions(_CHOSEN[0]).drop("span")
 
 

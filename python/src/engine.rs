@@ -143,13 +143,15 @@ impl Worker {
         self.with(py, |worker| Ok(worker.next()))
     }
 
-    /// Takes the rows of record batches, of which the first is sample `first`, and says how many tokens there were.
-    fn feed(&self, batches: &Bound<'_, PyAny>, column: &str, first: u64) -> Result<u64> {
+    /// Takes the rows of record batches, of which the first is sample `first`, and says how many tokens there were. With `lengths` the column holds
+    /// numbers of tokens instead of tokens.
+    #[pyo3(signature = (batches, column, first, lengths = false))]
+    fn feed(&self, batches: &Bound<'_, PyAny>, column: &str, first: u64, lengths: bool) -> Result<u64> {
         let (mut next, mut n_tokens) = (first, 0u64);
         each_batch(batches, |batch| {
-            let tokens = Tokens::of(&batch, column, next)?;
+            let tokens = if lengths { Tokens::lengths(&batch, column, next)? } else { Tokens::of(&batch, column, next)? };
             n_tokens += self.with(batches.py(), |worker| {
-                tokens.with(next, |rows| worker.feed(rows).map(|()| (rows.tokens.len() / rows.token_type.width()) as u64))
+                tokens.with(next, |rows| worker.feed(rows).map(|()| rows.lens.iter().map(|len| u64::from(*len)).sum::<u64>()))
             })?;
             next = next.saturating_add(tokens.len() as u64);
             Ok(batches.py().check_signals()?)
@@ -214,6 +216,11 @@ impl Collector {
     fn merged<'py>(&self, py: Python<'py>) -> Result<Vec<Bound<'py, PyBytes>>> {
         let merged = self.with(py, |collector| Ok(collector.merged().to_vec()))?;
         Ok(merged.iter().map(|result| PyBytes::new(py, result)).collect())
+    }
+
+    #[getter]
+    fn reads_tokens(&self, py: Python<'_>) -> Result<bool> {
+        self.with(py, |collector| Ok(collector.reads_tokens()))
     }
 
     #[getter]

@@ -3,7 +3,7 @@
 use std::{ops::Range, ptr::NonNull};
 
 use arrow_array::{
-    Array, FixedSizeListArray, GenericListArray, OffsetSizeTrait, RecordBatch, StructArray,
+    Array, ArrayRef, FixedSizeListArray, GenericListArray, Int32Array, OffsetSizeTrait, RecordBatch, StructArray,
     ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi},
     ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader},
 };
@@ -74,26 +74,25 @@ fn bad(problem: impl Into<String>, remedy: impl Into<String>) -> Error {
 pub(crate) struct Tokens {
     lens: Vec<u32>,
     token_type: TokenType,
-    values: arrow_array::ArrayRef,
-    /// Elements of `values` that belong to the rows.
-    range: Range<usize>,
+    /// Where the tokens lie, and which elements there; none where only lengths are known.
+    values: Option<(ArrayRef, Range<usize>)>,
 }
 
 impl Tokens {
+    /// A column of numbers of tokens, of which nothing else is known.
+    pub(crate) fn lengths(batch: &RecordBatch, column: &str, first: u64) -> curricle::Result<Tokens> {
+        let array = column_of(batch, column, first)?;
+        let lens =
+            array.as_any().downcast_ref::<Int32Array>().and_then(|lens| lens.values().iter().map(|len| u32::try_from(*len).ok()).collect());
+        let lens: Option<Vec<u32>> = lens;
+        let problem = || format!("column `{column}` is of type {}, and lengths are whole numbers of 32 bits", array.data_type());
+        let lens = lens.ok_or_else(|| bad(problem(), "make lengths of the lists of tokens"))?;
+        Ok(Tokens { lens, token_type: TokenType::U8, values: None })
+    }
+
     /// The list column of a batch whose first row is sample `first`.
     pub(crate) fn of(batch: &RecordBatch, column: &str, first: u64) -> curricle::Result<Tokens> {
-        let Some(array) = batch.column_by_name(column) else {
-            let names: Vec<_> = batch.schema_ref().fields().iter().map(|field| format!("`{}`", field.name())).collect();
-            let problem = format!(
-                "the data has no column `{column}`, it has {}",
-                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-            );
-            return Err(bad(problem, "name the column that holds the tokens"));
-        };
-        if let Some(row) = (0..array.len()).find(|row| array.null_count() > 0 && array.is_null(*row)) {
-            let problem = format!("column `{column}` is null for sample {}", first.saturating_add(row as u64));
-            return Err(bad(problem, "give every sample a list of tokens; it may be empty"));
-        }
+        let array = column_of(batch, column, first)?;
         let other = || {
             let problem = format!("column `{column}` is of type {}, and tokens are lists of integers", array.data_type());
             bad(problem, "name the column that holds the tokens, or make lists of integers of it")
@@ -120,23 +119,8 @@ impl Tokens {
             DataType::Int64 => TokenType::I64,
             _ => return Err(other()),
         };
-        let tokens = Tokens { lens, token_type, values, range };
-        tokens.check_nulls(column, first)?;
-        Ok(tokens)
-    }
-
-    fn check_nulls(&self, column: &str, first: u64) -> curricle::Result<()> {
-        let Some(nulls) = self.values.nulls().filter(|nulls| nulls.null_count() > 0) else { return Ok(()) };
-        let Some(at) = self.range.clone().find(|at| nulls.is_null(*at)) else { return Ok(()) };
-        let (mut sample, mut place) = (first, (at - self.range.start) as u64);
-        for len in &self.lens {
-            match place.checked_sub(u64::from(*len)) {
-                Some(behind) => place = behind,
-                None => break,
-            }
-            sample = sample.saturating_add(1);
-        }
-        Err(bad(format!("column `{column}`: token {place} of sample {sample} is null"), "give every sample tokens that are numbers"))
+        check_nulls(&lens, &values, &range, column, first)?;
+        Ok(Tokens { lens, token_type, values: Some((values, range)) })
     }
 
     /// Number of rows.
@@ -146,17 +130,49 @@ impl Tokens {
 
     /// Rows of which the first is sample `first`.
     pub(crate) fn with<T>(&self, first: u64, take: impl FnOnce(&Rows<'_>) -> T) -> T {
-        let data = self.values.to_data();
         let width = self.token_type.width();
-        let bytes = data.buffers().first().map(|buffer| buffer.as_slice()).unwrap_or_default();
-        let at = |element: usize| (data.offset() + element) * width;
-        let tokens = bytes.get(at(self.range.start)..at(self.range.end)).unwrap_or_default();
+        let data = self.values.as_ref().map(|(values, range)| (values.to_data(), range));
+        let tokens = data.as_ref().map(|(data, range)| {
+            let bytes = data.buffers().first().map(|buffer| buffer.as_slice()).unwrap_or_default();
+            let at = |element: usize| (data.offset() + element) * width;
+            bytes.get(at(range.start)..at(range.end)).unwrap_or_default()
+        });
         take(&Rows { first, lens: &self.lens, token_type: self.token_type, tokens })
     }
 }
 
+/// A column without null rows.
+fn column_of<'a>(batch: &'a RecordBatch, column: &str, first: u64) -> curricle::Result<&'a ArrayRef> {
+    let Some(array) = batch.column_by_name(column) else {
+        let names: Vec<_> = batch.schema_ref().fields().iter().map(|field| format!("`{}`", field.name())).collect();
+        let problem =
+            format!("the data has no column `{column}`, it has {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") });
+        return Err(bad(problem, "name the column that holds the tokens"));
+    };
+    if let Some(row) = (0..array.len()).find(|row| array.null_count() > 0 && array.is_null(*row)) {
+        let problem = format!("column `{column}` is null for sample {}", first.saturating_add(row as u64));
+        return Err(bad(problem, "give every sample a list of tokens; it may be empty"));
+    }
+    Ok(array)
+}
+
+/// Whether all tokens are there.
+fn check_nulls(lens: &[u32], values: &ArrayRef, range: &Range<usize>, column: &str, first: u64) -> curricle::Result<()> {
+    let Some(nulls) = values.nulls().filter(|nulls| nulls.null_count() > 0) else { return Ok(()) };
+    let Some(at) = range.clone().find(|at| nulls.is_null(*at)) else { return Ok(()) };
+    let (mut sample, mut place) = (first, (at - range.start) as u64);
+    for len in lens {
+        match place.checked_sub(u64::from(*len)) {
+            Some(behind) => place = behind,
+            None => break,
+        }
+        sample = sample.saturating_add(1);
+    }
+    Err(bad(format!("column `{column}`: token {place} of sample {sample} is null"), "give every sample tokens that are numbers"))
+}
+
 /// Lengths, values, and which of them; none if the offsets are no offsets.
-type Parts = Option<(Vec<u32>, arrow_array::ArrayRef, Range<usize>)>;
+type Parts = Option<(Vec<u32>, ArrayRef, Range<usize>)>;
 
 fn of_list<O: OffsetSizeTrait>(list: &GenericListArray<O>) -> Parts {
     let offsets = list.value_offsets();

@@ -92,14 +92,14 @@ def test_the_function_for_map_in_arrow_can_be_used_alone(data: DataFrame, corpus
 def test_data_that_is_not_the_datasets_is_refused_with_what_is_wrong(spark: SparkSession, data: DataFrame, corpus: Corpus, tmp_path: Path) -> None:
     n = len(corpus.lengths)
 
-    def refused(data: DataFrame, kind: type[Exception], match: str, **options: object) -> None:
+    def refused(data: DataFrame, kind: type[Exception], match: str, metric: str = "seqlen", **options: object) -> None:
         options = {"dataset": corpus.outline, "id_column": "id", "out": tmp_path, **options}
         with pytest.raises(kind, match=match):
-            curricle.spark.analyze(data, "seqlen", **options)  # type: ignore[arg-type]
+            curricle.spark.analyze(data, metric, **options)  # type: ignore[arg-type]
         assert not list(tmp_path.iterdir()), "nothing is left behind"
 
     refused(data, curricle.DataError, "no column `number`, it has `id`, `tokens`, `url`", id_column="number")
-    refused(data, curricle.DataError, "column `url` is of type Utf8, and tokens are lists of integers", column="url")
+    refused(data, curricle.DataError, "column `url` is of type string, and tokens are lists of integers", column="url")
     refused(data.where("id != 77"), curricle.DataError, "sample 77 is missing")
     refused(data.where(f"id < {n - 3}"), curricle.DataError, f"the data ends before sample {n - 3}, and goes on to sample {n - 1}")
     each = corpus.outline.samples_per_block
@@ -115,6 +115,11 @@ def test_data_that_is_not_the_datasets_is_refused_with_what_is_wrong(spark: Spar
     refused(data.withColumn("id", F.col("id").cast("double")), curricle.DataError, "column `id` is of type double, and ids are whole numbers")
     null = data.withColumn("tokens", F.expr("if(id = 9, null, tokens)"))
     refused(null, curricle.DataError, "column `tokens` is null for sample 9")
+    refused(null, curricle.DataError, "column `tokens` is null for sample 9", metric="vocab-rarity")
+    hole = data.withColumn("tokens", F.expr("if(id = 9, transform(tokens, (t, i) -> if(i = 1, null, t)), tokens)"))
+    refused(hole, curricle.DataError, "column `tokens`: token 1 of sample 9 is null", metric="vocab-rarity")
+    large = data.withColumn("tokens", F.expr("if(id = 9, transform(tokens, t -> 70000), tokens)"))
+    refused(large, curricle.DatasetError, "sample 9, token 0: the token id is 70000", metric="vocab-rarity")
     backwards = data.withColumn("id", F.lit(n - 1) - F.col("id"))
     refused(backwards, curricle.DatasetError, "have other lengths where the data is than in the dataset")
     refused(data, curricle.ConfigError, "`partitions`: it is 0", partitions=0)

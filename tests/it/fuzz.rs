@@ -91,6 +91,8 @@ targets! {
     arrow_column: 600;
     totals: 600;
     part: 200;
+    finding: 200;
+    outline: 200;
     state: 600;
     run_file: 600;
     deepspeed_files: 200;

@@ -6,6 +6,7 @@
 mod columns;
 mod datasets;
 mod deepspeed;
+mod findings;
 mod parts;
 mod plugins;
 mod runs;
@@ -25,7 +26,7 @@ pub struct Target {
 }
 
 /// All kinds.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 14] = [
     Target { name: "idx_mmap", run: datasets::idx_mmap, seeds: datasets::idx_mmap_seeds },
     Target { name: "idx_legacy", run: datasets::idx_legacy, seeds: datasets::idx_legacy_seeds },
     Target { name: "npy", run: datasets::npy, seeds: datasets::npy_seeds },
@@ -34,6 +35,8 @@ pub const TARGETS: [Target; 12] = [
     Target { name: "arrow_column", run: columns::column, seeds: columns::column_seeds },
     Target { name: "totals", run: columns::totals, seeds: columns::totals_seeds },
     Target { name: "part", run: parts::part, seeds: parts::seeds },
+    Target { name: "finding", run: findings::finding, seeds: findings::finding_seeds },
+    Target { name: "outline", run: findings::outline, seeds: findings::outline_seeds },
     Target { name: "state", run: runs::state, seeds: runs::state_seeds },
     Target { name: "run_file", run: runs::run_file, seeds: runs::run_file_seeds },
     Target { name: "deepspeed_files", run: deepspeed::files, seeds: deepspeed::seeds },

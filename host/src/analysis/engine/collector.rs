@@ -120,6 +120,11 @@ impl Collector {
         self.continued
     }
 
+    /// Whether the metric reads tokens. If not, workers need the lengths of samples alone.
+    pub fn reads_tokens(&self) -> bool {
+        self.goal.needs.tokens
+    }
+
     /// How far it is. Tokens are not counted.
     pub fn progress(&self) -> Progress {
         Progress {

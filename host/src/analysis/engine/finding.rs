@@ -114,7 +114,8 @@ impl Finding {
         let cut = "it was cut short";
         let hashed = bytes.strip_suffix(&MAGIC).ok_or("it does not end as one does")?;
         let (hashed, hash) = hashed.split_last_chunk::<16>().ok_or(cut)?;
-        if xxh3_128(hashed) != u128::from_le_bytes(*hash) {
+        // A fuzzer cannot make hashes, and shall see what lies behind them.
+        if xxh3_128(hashed) != u128::from_le_bytes(*hash) && !cfg!(fuzzing) {
             return Err("its bytes are not those that were sent".to_owned());
         }
         let (rest, size) = hashed.split_last_chunk::<8>().ok_or(cut)?;

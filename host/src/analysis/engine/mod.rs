@@ -22,7 +22,7 @@
 //!     for block in 0..outline.n_blocks() {
 //!         worker.begin(block..block + 1)?;
 //!         for (lens, tokens) in rows(block..block + 1) {
-//!             worker.feed(&Rows { first: worker.next(), lens: &lens, token_type: outline.token_type(), tokens: &tokens })?;
+//!             worker.feed(&Rows { first: worker.next(), lens: &lens, token_type: outline.token_type(), tokens: Some(&tokens) })?;
 //!         }
 //!         collector.add(&worker.finish()?)?;
 //!     }

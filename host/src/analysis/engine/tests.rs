@@ -57,7 +57,7 @@ impl Elsewhere {
         while at < samples.end as usize {
             let end = (at + sizes.next().unwrap()).min(samples.end as usize);
             let tokens = self.tokens[at..end].concat();
-            worker.feed(&Rows { first: at as u64, lens: &self.lens[at..end], token_type: self.token_type, tokens: &tokens })?;
+            worker.feed(&Rows { first: at as u64, lens: &self.lens[at..end], token_type: self.token_type, tokens: Some(&tokens) })?;
             at = end;
         }
         Ok(())
@@ -204,7 +204,7 @@ fn samples_that_are_missing_doubled_or_out_of_place_are_refused_with_their_ids()
         refused(&folder, data.feed(&mut worker, 11..17, &[6])),
         "samples come up to 16, and the blocks that were begun end with sample 15; give a worker the samples of its span alone"
     );
-    let torn = worker.feed(&Rows { first: 11, lens: &[3], token_type: TokenType::U16, tokens: &[0; 5] });
+    let torn = worker.feed(&Rows { first: 11, lens: &[3], token_type: TokenType::U16, tokens: Some(&[0; 5]) });
     assert_eq!(refused(&folder, torn), "5 bytes of uint16 are given for samples of 3 tokens; give the tokens of all samples, end to end");
     // None of this did any harm.
     data.feed(&mut worker, 11..16, &[1]).unwrap();
@@ -220,7 +220,7 @@ fn tokens_that_the_dataset_cannot_hold_are_refused_with_their_sample() {
         let mut worker = Worker::in_blocks(&plugin, small(&dataset), &[]).unwrap();
         worker.begin(0..1).unwrap();
         let tokens: Vec<u8> = [1, 2, 3, token].iter().flat_map(|t: &i64| t.to_le_bytes()[..given.width()].to_vec()).collect();
-        refused(&folder, worker.feed(&Rows { first: 0, lens: &[2, 2], token_type: given, tokens: &tokens }))
+        refused(&folder, worker.feed(&Rows { first: 0, lens: &[2, 2], token_type: given, tokens: Some(&tokens) }))
     };
     let advice = "check the vocabulary size and the token type, or tokenize again";
     let said = |what: &str| format!("dataset `DIR/tokens.raw`: sample 1, token 1: the token id is {what}; {advice}");
@@ -232,12 +232,35 @@ fn tokens_that_the_dataset_cannot_hold_are_refused_with_their_sample() {
 }
 
 #[test]
+fn lengths_are_enough_for_a_metric_that_reads_no_tokens_and_for_no_other() {
+    let folder = Folder::new();
+    let (dataset, guest, target) = (folder.documents(300), guests::lengths_alone(), folder.path("m.arrow"));
+    let whole = folder.path("whole/m.arrow");
+    make(&dataset, &load(&guest), &whole, 1);
+    let mut collector = open(&load(&guest), &dataset, &target);
+    assert!(!collector.reads_tokens());
+    let mut here = worker(&load(&guest), &dataset, &collector);
+    let lens = Elsewhere::of(&dataset, TokenType::U16).lens;
+    here.begin(0..blocks(&dataset).len()).unwrap();
+    here.feed(&Rows { first: 0, lens: &lens, token_type: TokenType::U16, tokens: None }).unwrap();
+    collector.add(&here.finish().unwrap()).unwrap();
+    assert!(matches!(collector.finish_round().unwrap(), Some(Outcome::Column(_))));
+    assert!(bytes(&target) == bytes(&whole));
+
+    let collector = open(&load(&guests::metric()), &dataset, &folder.path("n.arrow"));
+    let mut other = worker(&load(&guests::metric()), &dataset, &collector);
+    other.begin(0..1).unwrap();
+    let told = refused(&folder, other.feed(&Rows { first: 0, lens: &lens[..4], token_type: TokenType::U16, tokens: None }));
+    assert_eq!(told, "lengths alone are given, and the metric reads tokens; give the tokens of all samples, end to end");
+}
+
+#[test]
 fn a_view_of_sequences_is_held_to_their_length() {
     let folder = Folder::new();
     let dataset = folder.tokens(TokenType::U16, &[1, 2, 3, 4], View::sequences(2), None);
     let mut worker = Worker::in_blocks(&load(&guests::metric()), small(&dataset), &[]).unwrap();
     worker.begin(0..1).unwrap();
-    let three = worker.feed(&Rows { first: 0, lens: &[2, 3], token_type: TokenType::U16, tokens: &[0; 10] });
+    let three = worker.feed(&Rows { first: 0, lens: &[2, 3], token_type: TokenType::U16, tokens: Some(&[0; 10]) });
     assert_eq!(
         refused(&folder, three),
         "dataset `DIR/tokens.raw`: sample 1 has 3 tokens where the data is, and 2 in this view of the dataset; give the engine the same view of \

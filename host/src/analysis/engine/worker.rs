@@ -30,8 +30,9 @@ pub struct Rows<'a> {
     pub lens: &'a [u32],
     /// What the tokens are made of here, which need not be what they are made of in the dataset's files.
     pub token_type: TokenType,
-    /// The tokens of all of them, end to end, little-endian.
-    pub tokens: &'a [u8],
+    /// The tokens of all of them, end to end, little-endian; none where only lengths are at hand, which is enough for a metric that reads no
+    /// tokens.
+    pub tokens: Option<&'a [u8]>,
 }
 
 /// One instance of a metric, for one round over the samples.
@@ -133,6 +134,11 @@ impl Worker {
         self.span.next
     }
 
+    /// Whether the metric reads tokens. If not, lengths are enough.
+    pub fn reads_tokens(&self) -> bool {
+        self.reads_tokens
+    }
+
     /// Takes the next samples of the span. However they are divided, the finding is the same.
     ///
     /// # Errors
@@ -141,7 +147,7 @@ impl Worker {
     pub fn feed(&mut self, rows: &Rows<'_>) -> Result<()> {
         self.check(rows)?;
         let width = rows.token_type.width();
-        let (mut lens, mut tokens) = (rows.lens, rows.tokens);
+        let (mut lens, mut tokens) = (rows.lens, rows.tokens.unwrap_or_default());
         while !lens.is_empty() {
             let ids = self.blocks.ids(self.span.block);
             let left = ids.end.saturating_sub(self.span.next);
@@ -224,11 +230,22 @@ impl Worker {
             let problem = format!("samples come up to {last}, and the blocks that were begun end with sample {}", end.saturating_sub(1));
             return Err(Error::data(problem, "give a worker the samples of its span alone"));
         }
-        let n_tokens: u64 = rows.lens.iter().map(|len| u64::from(*len)).sum();
-        if n_tokens.checked_mul(rows.token_type.width() as u64) != Some(rows.tokens.len() as u64) {
-            let (n, token_type) = (rows.tokens.len(), rows.token_type);
-            let problem = format!("{n} bytes of {token_type} are given for samples of {n_tokens} tokens");
-            return Err(Error::data(problem, "give the tokens of all samples, end to end"));
+        match rows.tokens {
+            Some(tokens) => {
+                let n_tokens: u64 = rows.lens.iter().map(|len| u64::from(*len)).sum();
+                if n_tokens.checked_mul(rows.token_type.width() as u64) != Some(tokens.len() as u64) {
+                    let (n, token_type) = (tokens.len(), rows.token_type);
+                    let problem = format!("{n} bytes of {token_type} are given for samples of {n_tokens} tokens");
+                    return Err(Error::data(problem, "give the tokens of all samples, end to end"));
+                }
+            }
+            None if self.reads_tokens => {
+                return Err(Error::data(
+                    "lengths alone are given, and the metric reads tokens",
+                    "give the tokens of all samples, end to end",
+                ));
+            }
+            None => {}
         }
         let Some(fixed) = self.blocks.outline().fixed_len() else { return Ok(()) };
         match (rows.first..).zip(rows.lens).find(|(_, len)| **len != fixed) {

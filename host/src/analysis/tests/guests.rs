@@ -107,3 +107,9 @@ pub(in super::super) fn two_passes() -> GuestFile {
     let value = "(i64.add (i64.load (i32.const 2056)) (i64.add (local.get 0) (i64.extend_i32_u (local.get $len))))";
     measuring(tangled(), 3, value).with("(data (i32.const 100) \"\\02\")").file()
 }
+
+/// As [`one_round`], without tokens.
+pub(in super::super) fn lengths_alone() -> GuestFile {
+    let value = "(i64.add (local.get 0) (i64.extend_i32_u (local.get $len)))";
+    measuring(tangled(), 3, value).with("(data (i32.const 100) \"\\00\\00\\00\\00\\00\")").file()
+}

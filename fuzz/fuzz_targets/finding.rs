@@ -1,0 +1,5 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: curricle_fuzz::prepare(), |data: &[u8]| {
+    (curricle_tests::fuzz::target("finding").run)(data);
+});
