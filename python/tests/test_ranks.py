@@ -118,7 +118,8 @@ def another_build(wasm: bytes) -> bytes:
 def test_a_rank_with_another_build_of_the_plugin_is_refused_at_the_start_with_both_digests(folder: Path) -> None:
     import hashlib
 
-    wasm = (Path(os.environ["CURRICLE_PLUGINS"]) / "uniform.wasm").read_bytes()
+    own = Path(curricle.__file__).parent / "plugins"
+    wasm = (Path(os.environ.get("CURRICLE_PLUGINS", own)) / "uniform.wasm").read_bytes()
     digests, paths = [], []
     for name, content in (("node-0", wasm), ("node-1", another_build(wasm))):
         node = folder / name
