@@ -24,7 +24,8 @@ class Loader(Steps[_native.Batch]):
         steps_per_epoch: Where ``iter`` ends: after so many steps, or with ``"dataset"`` after as many as have the dataset's number of
             samples, rounded down. Left out, the whole run is one epoch.
         allow: Differences from the run that a state was saved in to let through, such as ``"plugin-change"``.
-        check_ranks: Compares all ranks before the first batch, where ``torch.distributed`` is initialised with several: one small collective.
+        check_ranks: Compares all ranks before the first batch, and the first after a state was loaded, where ``torch.distributed`` is
+            initialised with several: one small collective.
 
     Raises:
         ConfigError: if the run file is wrong; when it is opened, also if the rank is outside of the world size.

@@ -30,6 +30,9 @@ class Batch:
     def is_last_of_step(self) -> bool:
         """Whether to step the optimizer after this one."""
     @property
+    def layout(self) -> str:
+        """``"packed"``: samples end to end. ``"padded"``: a sample a row. ``"rows"``: several samples a row."""
+    @property
     def ids(self) -> np.ndarray[Any, np.dtype[np.uint64]]:
         """Sample ids; the other lists go in the same order."""
     @property
@@ -58,6 +61,8 @@ class Batch:
         """Which sample of the batch each token is of, -1 where there is none; made when it is asked for."""
     def copy_tokens(self, out: np.ndarray[Any, Any]) -> None:
         """Copies the tokens into an array of int64 or int32 of as many elements, in one pass."""
+    def copy_labels(self, out: np.ndarray[Any, Any], nothing: int = -100) -> None:
+        """Copies what a model is to predict: the tokens, but ``nothing`` where there is none and where a sample begins behind another."""
     def torch(self, dtype: torch.dtype | None = None, pin_memory: bool = False) -> torch.Tensor:
         """The tokens as a tensor: of the batch's own memory, or with ``dtype`` or ``pin_memory`` a copy."""
     def __dlpack__(self, *args: Any, **keywords: Any) -> Any: ...
@@ -90,6 +95,7 @@ class Dataset:
 
 class RunFile:
     rank: tuple[int, int]
+    layout: str
     def __init__(self, path: str | None = None, text: str | None = None, folder: str | None = None) -> None: ...
     def open(self, dp_rank: int, dp_world_size: int) -> Run: ...
 

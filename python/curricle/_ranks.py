@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import _native
-from ._run import _distributed
+from ._run import Run, _distributed
 from .errors import RanksError
 
-__all__ = ["check_ranks"]
+__all__ = ["check_ranks", "compare_ranks"]
+
+
+class Rank(NamedTuple):
+    """What a process says of itself."""
+
+    digest: bytes | None
+    identity: dict[str, Any] | None = None
+    place: tuple[int, int] | None = None
+    failure: str | None = None
 
 
 def check_ranks(digest: bytes, identity: dict[str, Any] | None = None, group: Any | None = None) -> None:
@@ -22,15 +31,52 @@ def check_ranks(digest: bytes, identity: dict[str, Any] | None = None, group: An
     Raises:
         RanksError: on every rank alike, naming the ranks that differ and in what.
     """
+    _agree(_all(Rank(digest, identity), group))
+
+
+def compare_ranks(run: Run, digest: bytes | None, failure: str | None = None) -> None:
+    """Compares the ranks before the first batch: what they plan, and that between them they serve every share.
+
+    A rank that failed tells the others why, so that they do not wait for it, and raises its own error.
+    """
+    if failure is not None:
+        _all(Rank(None, failure=failure))
+        return
+    ranks = _all(Rank(digest, run.identity, run._ranks()))
+    failed = [i for i, rank in enumerate(ranks) if rank.failure is not None]
+    if failed:
+        told = "\n  ".join(f"rank {i}: {ranks[i].failure}" for i in failed)
+        raise RanksError(f"not all ranks could start; mend what they say and start all again\n  {told}", ranks=failed, code="ranks")
+    _agree(ranks)
+    places = [rank.place for rank in ranks if rank.place is not None]
+    world = places[0][1] if places else 0
+    if any(place[1] != world for place in places) or {place[0] for place in places} != set(range(world)):
+        told = ", ".join(f"{rank} of {world}" for rank, world in places)
+        raise RanksError(
+            f"the processes serve the data-parallel ranks {told}: some samples would be trained on twice, or never; give each its `dp_rank`"
+            " and all one `dp_world_size`",
+            ranks=list(range(len(places))),
+            code="ranks",
+        )
+
+
+def _all(own: Rank, group: Any | None = None) -> list[Rank]:
+    """What all ranks say, in their order; nothing where there is one."""
     distributed = _distributed()
     if distributed is None or distributed.get_world_size(group) == 1:
-        return
+        return []
     found: list[Any] = [None] * distributed.get_world_size(group)
-    distributed.all_gather_object(found, (digest, identity), group=group)
+    distributed.all_gather_object(found, tuple(own), group=group)
+    return [Rank(*rank) for rank in found]
+
+
+def _agree(ranks: list[Rank]) -> None:
+    if not ranks:
+        return
     try:
-        _native.agree([digest for digest, _ in found])
+        _native.agree([rank.digest or bytes(16) for rank in ranks])
     except RanksError as error:
-        differences = _differences([identity for _, identity in found], error.ranks)
+        differences = _differences([rank.identity for rank in ranks], error.ranks)
         if not differences:
             raise
         raise RanksError(f"{error}\n  {differences}", ranks=error.ranks, code=error.code) from None

@@ -71,7 +71,10 @@ class Run:
         if rank is not None and world is not None:
             return rank, world
         distributed = _distributed()
-        return self._file.rank if distributed is None else (distributed.get_rank(), distributed.get_world_size())
+        if distributed is not None:
+            return distributed.get_rank(), distributed.get_world_size()
+        # What was opened stays so when the process leaves its group.
+        return self._file.rank if self._opened is None else (self._opened[1].dp_rank, self._opened[1].dp_world_size)
 
     def _open(self) -> _native.Run:
         if self._opened is not None:
@@ -81,7 +84,9 @@ class Run:
                     f"this run was opened in process {process} before process {os.getpid()} was forked from it; make it in the process that"
                     " uses it, or start that with `spawn`"
                 )
-            return opened
+            # Somebody may have asked for a length before the ranks knew of each other.
+            if (opened.dp_rank, opened.dp_world_size) == self._ranks():
+                return opened
         rank, world = self._ranks()
         for name, number in (("dp_rank", rank), ("dp_world_size", world)):
             if not 0 <= number < 1 << 32:
@@ -114,6 +119,11 @@ class Run:
     def accumulation(self) -> int:
         """Forward passes of one rank per step."""
         return self._open().accumulation
+
+    @property
+    def layout(self) -> str:
+        """How tokens lie: ``"packed"`` end to end, ``"padded"`` a sample a row, ``"rows"`` several samples a row."""
+        return self._file.layout
 
     @property
     def n_steps(self) -> int | None:

@@ -9,9 +9,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from . import _native
 from ._epochs import Epochs
-from ._ranks import check_ranks as compare_ranks
+from ._ranks import compare_ranks
 from ._run import Run
-from .errors import StateError
+from .errors import ConfigError, CurricleError, StateError
 
 __all__ = ["Steps"]
 
@@ -60,8 +60,15 @@ class Steps(Generic[Item]):
         self._yielded = 0
         # Items of the next step that were yielded before the state was saved.
         self._skip = 0
-        # Step that the source makes next.
+        # Step that the source makes next, and the one that a restored state was at.
         self._step = 0
+        self._restored = 0
+        # End of the epoch that is iterated over, and whether nothing is left of the one that is to be iterated over next.
+        self._end: int | None = None
+        self._over = False
+        # Rank and number of ranks that the source serves, and whether all ranks are known to agree on it.
+        self._served = (0, 1)
+        self._agreed = False
         self._closed = False
 
     def _make(self, state: str | None) -> Source[Item]:
@@ -71,18 +78,26 @@ class Steps(Generic[Item]):
     # Iteration.
 
     def __iter__(self) -> Iterator[Item]:
-        self._start()
-        return self._until(self._epochs.end_of(self._current_step()))
+        over, self._over = self._over, False
+        return iter(()) if over else self._epoch()
 
-    def _until(self, end: int | None) -> Iterator[Item]:
+    def _epoch(self) -> Iterator[Item]:
+        """What is left of the epoch; opens nothing before the first of it, since data loaders make iterators that they do not use."""
+        self._start()
+        end = self._end = self._epochs.end_of(self._current_step())
         while self._left or self._fetch(end):
             item = self._left.popleft()
             self._yielded += 1
             yield item
+        self._end = None
 
     def _fetch(self, end: int | None) -> bool:
         """Gets a step before ``end`` of which something is left to be yielded."""
         source = self._start()
+        # Here and no earlier: all ranks take batches, and one of them alone may ask for a state or a length.
+        if not self._agreed:
+            compare_ranks(self.run, source.rank_digest())
+            self._agreed = True
         while end is None or self._step < end:
             items = source.next()
             if items is None:
@@ -97,21 +112,36 @@ class Steps(Generic[Item]):
     def _start(self) -> Source[Item]:
         if self._closed:
             raise RuntimeError(f"this {self._what} is closed; make another")
-        if self._unread is not None:
-            self._resume(self._unread)
         if self._source is None:
-            self._adopt(self._make(None))
+            self._go_to(self._unread)
+        elif self._served != self.run._ranks():
+            rank, world = self.run._ranks()
+            raise ConfigError(
+                f"this {self._what} was in use as rank {self._served[0]} of {self._served[1]} when the process became rank {rank} of {world};"
+                " make it, or use it first, after `torch.distributed` was initialised, or give `dp_rank` and `dp_world_size`",
+                code="config",
+            )
         assert self._source is not None
         return self._source
 
-    def _adopt(self, source: Source[Item], skip: int = 0) -> None:
-        if self._check_ranks:
-            compare_ranks(source.rank_digest(), self.run.identity)
+    def _go_to(self, state: dict[str, Any] | None) -> None:
+        """Goes to where a state was taken, or to the start of the run."""
+        try:
+            json, skip = (None, 0) if state is None else self._read(state)
+            source = self._make(json)
+        except CurricleError as error:
+            # The others would wait for this rank, before their next batch, unless they were told.
+            if self._check_ranks:
+                compare_ranks(self.run, None, str(error))
+            raise
         if self._source is not None:
             self._source.close()
-        self._source, self._step = source, source.step
+        self._source, self._step, self._served = source, source.step, self.run._ranks()
         self._left.clear()
         self._yielded, self._skip, self._unread = 0, skip, None
+        self._end, self._over, self._agreed = None, False, not self._check_ranks
+        if state is not None:
+            self._restored = self._step
 
     def _current_step(self) -> int:
         """The step that the next item is of."""
@@ -119,6 +149,8 @@ class Steps(Generic[Item]):
 
     def __len__(self) -> int:
         """Batches of the current epoch, from its start to its end, on this rank; TypeError if nobody can know."""
+        if self._unread is not None:
+            self._start()
         return self._epochs.n_micro_batches(self._current_step())
 
     # State.
@@ -146,22 +178,19 @@ class Steps(Generic[Item]):
         Raises:
             StateError: if it is no state, is damaged, or belongs to another run.
         """
-        if not isinstance(state, dict) or not isinstance(state.get("state"), str) or "version" not in state:
+        if self._closed:
+            raise RuntimeError(f"this {self._what} is closed; make another")
+        self._go_to(state if isinstance(state, dict) else {})
+
+    def _read(self, state: dict[str, Any]) -> tuple[str, int]:
+        """The native state, and how many items of its next step were yielded before it was taken."""
+        if not isinstance(state.get("state"), str) or "version" not in state:
             raise StateError("state `in memory`: it is none of ours; give what `state_dict()` returned", code="state")
         if state["version"] != _VERSION:
             raise StateError(
                 f"state `in memory`: its version is {state['version']!r}, this package reads {_VERSION}; use the package that saved it",
                 code="state",
             )
-        if self._closed:
-            raise RuntimeError(f"this {self._what} is closed; make another")
-        self._resume(state)
-
-    def _slice(self) -> int:
-        """Samples over all ranks that one item of each rank takes off a step; under a budget of tokens micro-batches."""
-        return self.run.micro_batch_size * self.run.dp_world_size
-
-    def _resume(self, state: dict[str, Any]) -> None:
         into = state.get("samples_into_step", 0)
         if isinstance(into, bool) or not isinstance(into, int) or into < 0 or into % self._slice():
             raise StateError(
@@ -170,23 +199,32 @@ class Steps(Generic[Item]):
                 " end of a step",
                 code="state",
             )
-        self._adopt(self._make(state["state"]), into // self._slice())
+        return state["state"], into // self._slice()
+
+    def _slice(self) -> int:
+        """Samples over all ranks that one item of each rank takes off a step; under a budget of tokens micro-batches."""
+        return self.run.micro_batch_size * self.run.dp_world_size
 
     # Epochs.
 
     def set_epoch(self, epoch: int) -> None:
-        """Goes to the start of an epoch, unless it is in it already: what was restored stays.
+        """Goes to the start of an epoch, unless it is in it already.
 
-        Without ``steps_per_epoch`` the run is one epoch, and this does nothing.
+        What was restored stays: of an epoch that was over when the state was taken nothing is left, and the one after it goes on where it
+        was. So a loop over epochs may begin to count anywhere. Without ``steps_per_epoch`` the run is one epoch, and this does nothing.
         """
         if self._epochs.given is None:
             return
         self._start()
         step = self._epochs.start_of(epoch, self._current_step())
-        if step is not None:
+        end = None if step is None else self._epochs.end_of(step)
+        self._over = end is not None and end <= self._restored
+        if step is not None and not self._over:
             planner = _native.Planner(self.run._open())
             planner.skip_to(step)
-            self._adopt(self._make(planner.state()))
+            restored = self._restored
+            self._go_to({"version": _VERSION, "state": planner.state()})
+            self._restored = restored
 
     @property
     def epoch(self) -> int:

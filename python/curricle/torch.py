@@ -1,14 +1,39 @@
-"""For torch: tensors of a batch, and a batch sampler for people who keep their own ``Dataset``."""
+"""For torch: batches as tensors, and a batch sampler for people who keep their own ``Dataset``.
+
+>>> from curricle.torch import Loader
+>>> loader = Loader("curricle.toml", device="cuda", pin_memory=True)
+>>> for batch in loader:
+...     loss = model(**batch).loss
+...     loss.backward()
+...     if loader.is_last_of_step:
+...         optimizer.step()
+...         optimizer.zero_grad()
+...         torch.save({"model": model.state_dict(), "loader": loader.state_dict()}, "checkpoint.pt")
+
+Or with a dataset of your own, and torchdata's data loader:
+
+>>> from curricle.torch import BatchSampler
+>>> loader = StatefulDataLoader(dataset, batch_sampler=BatchSampler("curricle.toml"), num_workers=4)
+"""
 
 from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch.utils.data import Sampler
 
-from . import _native
-from ._steps import Source, Steps
+import curricle
 
-__all__ = ["BatchSampler", "tokens"]
+from . import _native
+from ._collate import tensors
+from ._run import Run
+from ._steps import Source, Steps
+from .errors import StateError
+
+__all__ = ["BatchSampler", "Loader", "sampler_state", "tensors", "tokens"]
 
 
 def tokens(batch: _native.Batch, dtype: torch.dtype | None = None, pin_memory: bool = False) -> torch.Tensor:
@@ -30,6 +55,60 @@ def tokens(batch: _native.Batch, dtype: torch.dtype | None = None, pin_memory: b
     return tensor
 
 
+class Loader(curricle.Loader):
+    """A :class:`curricle.Loader` whose batches are dicts of tensors.
+
+    Args:
+        run: As of :class:`curricle.Loader`, and so are all others that are not here.
+        keys: What the dicts hold; see :func:`tensors`.
+        device: Where the tensors are moved to; left out, they stay in the memory of the host.
+        pin_memory: Makes them in memory that a GPU reads directly, and moves them while the GPU computes.
+        collate: Makes something else of a batch, instead of ``keys``; ``device`` and ``pin_memory`` are then its own affair.
+    """
+
+    def __init__(
+        self,
+        run: str | os.PathLike[str] | Run,
+        *,
+        keys: Sequence[str] | None = None,
+        device: torch.device | str | int | None = None,
+        pin_memory: bool = False,
+        collate: Callable[[_native.Batch], Any] | None = None,
+        **options: Any,
+    ) -> None:
+        if isinstance(keys, str):
+            raise TypeError("`keys` is a text; give a list of them")
+        super().__init__(run, **options)
+        self._keys = None if keys is None else list(keys)
+        self.device = device
+        self._pin_memory = pin_memory
+        self._collate = collate
+        self.batch: _native.Batch | None = None
+        """The batch that was yielded last, as numpy arrays, with its step, digest and annotations."""
+
+    @property
+    def is_last_of_step(self) -> bool:
+        """Whether to step the optimizer after the batch that was yielded last."""
+        return self.batch is not None and self.batch.is_last_of_step
+
+    def _epoch(self) -> Iterator[Any]:
+        for batch in super()._epoch():
+            self.batch = batch
+            yield self._made_of(batch)
+
+    def _made_of(self, batch: _native.Batch) -> Any:
+        if self._collate is not None:
+            return self._collate(batch)
+        made = tensors(batch, self._keys, self._pin_memory)
+        if self.device is None:
+            return made
+        return {name: tensor.to(self.device, non_blocking=self._pin_memory) for name, tensor in made.items()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {"keys": self._keys, "device": self.device, "pin_memory": self._pin_memory, "collate": self._collate}
+        return {**super().__getstate__(), **own}
+
+
 class BatchSampler(Steps[list[int]], Sampler[list[int]]):
     """Lists of sample ids, one for each batch of this rank: for ``DataLoader(dataset, batch_sampler=…)``.
 
@@ -45,6 +124,20 @@ class BatchSampler(Steps[list[int]], Sampler[list[int]]):
     def _make(self, state: str | None) -> Source[list[int]]:
         return _native.Planner(self.run._open(), state, self._allow)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Where this rank stands; after the last list of an epoch also that the epoch was not left yet.
+
+        A data loader that resumes from there gets an iterator with nothing left, as it does from torch's own samplers.
+        """
+        state = super().state_dict()
+        if self._end is not None and self._step == self._end and not self._left:
+            state["epoch_is_over"] = True
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self._over = state.get("epoch_is_over") is True
+
     @property
     def batch_size(self) -> int:
         """Samples of a batch; the last of a run of ``epochs`` may have fewer, and those under a budget of tokens have as many as fit."""
@@ -54,3 +147,32 @@ class BatchSampler(Steps[list[int]], Sampler[list[int]]):
     def drop_last(self) -> bool:
         """That the last batch is not left out by anybody but the run file."""
         return False
+
+
+def sampler_state(state: dict[str, Any]) -> dict[str, Any]:
+    """The batch sampler's own part of what ``StatefulDataLoader.state_dict()`` returned.
+
+    torchdata resumes with as many workers as it was saved with. This part alone decides the order, and fits any number of them: give it to
+    :meth:`BatchSampler.load_state_dict` before the new data loader is iterated over.
+
+    Raises:
+        StateError: if there is none in it, or it is older than the batch that was yielded last.
+    """
+    if isinstance(state, dict) and state.get("_steps_since_snapshot"):
+        raise StateError(
+            f"the data loader's state is {state['_steps_since_snapshot']} batches older than its last batch; give it `snapshot_every_n_steps=1`,"
+            " or resume with as many workers",
+            code="state",
+        )
+    found = _ours(state)
+    if found is None:
+        raise StateError("the data loader's state has none of a `curricle.torch.BatchSampler`; give what its `state_dict()` returned", code="state")
+    return found
+
+
+def _ours(state: Any) -> dict[str, Any] | None:
+    if not isinstance(state, dict):
+        return None
+    if isinstance(state.get("state"), str) and "version" in state:
+        return state
+    return next((found for found in map(_ours, state.values()) if found is not None), None)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use curricle::Layout;
 use curricle::batch::{Digest, MicroBatch};
 use curricle::dataset::TokenType;
 use numpy::{
@@ -23,8 +24,14 @@ pub(crate) struct OfStep {
     pub(crate) value_names: Arc<[String]>,
     /// Micro-batches of the step, on this rank.
     pub(crate) n: usize,
+    pub(crate) layout: Layout,
+}
+
+impl OfStep {
     /// Whether samples lie end to end, in one row.
-    pub(crate) packed: bool,
+    fn packed(&self) -> bool {
+        self.layout == Layout::Packed
+    }
 }
 
 #[pyclass(frozen, module = "curricle", name = "Batch")]
@@ -50,13 +57,10 @@ fn rows<'py, T: Element>(of: &Bound<'py, Batch>, numbers: &[T], shape: [usize; 2
 }
 
 impl Batch {
-    fn typed<'py, T: Element + Copy>(this: &Bound<'py, Batch>) -> PyResult<Bound<'py, PyAny>>
-    where
-        T: Stored,
-    {
+    fn typed<'py, T: Element + Stored>(this: &Bound<'py, Batch>) -> PyResult<Bound<'py, PyAny>> {
         let batch = this.get();
         let numbers = T::slice(&batch.inner).unwrap_or_default();
-        if batch.of_step.packed { Ok(view(this, numbers)) } else { rows(this, numbers, batch.inner.shape) }
+        if batch.of_step.packed() { Ok(view(this, numbers)) } else { rows(this, numbers, batch.inner.shape) }
     }
 
     /// Writes something of every token's place; what lies between samples is left as it is.
@@ -76,16 +80,17 @@ impl Batch {
             }
         });
         let flat = PyArray1::from_vec(py, values);
-        if self.of_step.packed {
+        if self.of_step.packed() {
             return Ok(flat.into_any());
         }
-        Ok(flat.call_method1("reshape", (n_rows, n_columns))?)
+        flat.call_method1("reshape", (n_rows, n_columns))
     }
 }
 
 /// Types that tokens are stored as.
-trait Stored: Sized {
+trait Stored: Copy {
     fn slice(batch: &MicroBatch) -> Option<&[Self]>;
+    fn whole(self) -> i64;
 }
 
 macro_rules! stored {
@@ -93,6 +98,10 @@ macro_rules! stored {
         $(impl Stored for $type {
             fn slice(batch: &MicroBatch) -> Option<&[$type]> {
                 batch.tokens.as_slice()
+            }
+
+            fn whole(self) -> i64 {
+                self as i64
             }
         })*
     };
@@ -126,27 +135,93 @@ impl Taken for i32 {
     }
 }
 
-/// Copies all tokens; whether each of them fits.
-fn widen<T: Taken>(batch: &MicroBatch, out: &mut [T]) -> bool {
-    macro_rules! copy {
-        ($type:ty) => {{
-            let mut fits = true;
-            for (to, from) in out.iter_mut().zip(<$type as Stored>::slice(batch).unwrap_or_default()) {
-                *to = T::of(*from as i64);
-                fits &= to.whole() == *from as i64;
-            }
-            fits
-        }};
+/// Runs code with the type that a batch's tokens are stored as.
+macro_rules! with_type {
+    ($batch:expr, $call:ident ( $($argument:expr),* )) => {
+        match $batch.tokens.token_type() {
+            TokenType::U8 => $call::<u8, _>($($argument),*),
+            TokenType::I8 => $call::<i8, _>($($argument),*),
+            TokenType::U16 => $call::<u16, _>($($argument),*),
+            TokenType::I16 => $call::<i16, _>($($argument),*),
+            TokenType::U32 => $call::<u32, _>($($argument),*),
+            TokenType::I32 => $call::<i32, _>($($argument),*),
+            TokenType::U64 => $call::<u64, _>($($argument),*),
+            TokenType::I64 => $call::<i64, _>($($argument),*),
+        }
+    };
+}
+
+/// Copies tokens; whether each of them fits.
+fn widen<S: Stored, T: Taken>(tokens: &[S], out: &mut [T]) -> bool {
+    let mut fits = true;
+    for (to, from) in out.iter_mut().zip(tokens) {
+        *to = T::of(from.whole());
+        fits &= to.whole() == from.whole();
     }
-    match batch.tokens.token_type() {
-        TokenType::U8 => copy!(u8),
-        TokenType::I8 => copy!(i8),
-        TokenType::U16 => copy!(u16),
-        TokenType::I16 => copy!(i16),
-        TokenType::U32 => copy!(u32),
-        TokenType::I32 => copy!(i32),
-        TokenType::U64 => copy!(u64),
-        TokenType::I64 => copy!(i64),
+    fits
+}
+
+/// Copies all tokens; whether each of them fits.
+fn copy_all<S: Stored, T: Taken>(batch: &MicroBatch, out: &mut [T]) -> bool {
+    widen(S::slice(batch).unwrap_or_default(), out)
+}
+
+/// Copies what is to be predicted, and `nothing` elsewhere: where no token is, and where a sample begins behind another.
+fn copy_predicted<S: Stored, T: Taken>(batch: &MicroBatch, out: &mut [T], nothing: T) -> bool {
+    // Where samples lie end to end, every place is written below.
+    if batch.lengths.iter().map(|length| *length as usize).sum::<usize>() < out.len() {
+        out.fill(nothing);
+    }
+    let tokens = S::slice(batch).unwrap_or_default();
+    let [_, n_columns] = batch.shape;
+    let mut fits = true;
+    for (start, length) in batch.starts.iter().zip(&batch.lengths) {
+        let start = *start as usize;
+        let end = start + *length as usize;
+        let (Some(from), Some(to)) = (tokens.get(start..end), out.get_mut(start..end)) else { continue };
+        fits &= widen(from, to);
+        if let Some(first) = to.first_mut().filter(|_| !start.is_multiple_of(n_columns)) {
+            *first = nothing;
+        }
+    }
+    fits
+}
+
+/// Lets `copy` fill an array that is asked to be of one of the two types, and as large as the batch.
+fn fill<'py, T: Element + Taken + Send>(
+    batch: &MicroBatch,
+    out: &Bound<'py, PyUntypedArray>,
+    copy: impl FnOnce(&mut [T]) -> bool + Send,
+) -> PyResult<()> {
+    let mut array: PyReadwriteArrayDyn<'_, T> =
+        out.extract().map_err(|_| PyTypeError::new_err("`out` cannot be written to; give an array of int64 or int32 that is its own"))?;
+    let slice = array.as_slice_mut().map_err(|_| PyValueError::new_err("`out` is not contiguous; give an array in C order"))?;
+    if slice.len() != batch.tokens.len() {
+        let message = format!("`out` has {} elements, the batch {} tokens; make it as large", slice.len(), batch.tokens.len());
+        return Err(PyValueError::new_err(message));
+    }
+    if !out.py().detach(|| copy(slice)) {
+        return Err(PyValueError::new_err("the batch holds token ids of more than 31 bits; copy to int64"));
+    }
+    Ok(())
+}
+
+/// What an array holds that is to be written to.
+enum Wanted {
+    Int64,
+    Int32,
+}
+
+impl Wanted {
+    fn of(out: &Bound<'_, PyUntypedArray>) -> PyResult<Wanted> {
+        let (py, dtype) = (out.py(), numpy::PyUntypedArrayMethods::dtype(out));
+        if dtype.is_equiv_to(&numpy::dtype::<i64>(py)) {
+            Ok(Wanted::Int64)
+        } else if dtype.is_equiv_to(&numpy::dtype::<i32>(py)) {
+            Ok(Wanted::Int32)
+        } else {
+            Err(PyTypeError::new_err(format!("`out` is of {dtype}; tokens are copied to int64 or int32")))
+        }
     }
 }
 
@@ -185,6 +260,11 @@ impl Batch {
     }
 
     #[getter]
+    fn layout(&self) -> &'static str {
+        crate::run::layout(self.of_step.layout)
+    }
+
+    #[getter]
     fn ids<'py>(this: &Bound<'py, Self>) -> Bound<'py, PyAny> {
         view(this, &this.get().inner.ids)
     }
@@ -217,7 +297,7 @@ impl Batch {
     fn cu_seqlens<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<i32>>> {
         // A micro-batch has less than 8 GiB of tokens; kernels count in 32 bits and could not take more than fit them.
         self.of_step
-            .packed
+            .packed()
             .then(|| PyArray1::from_iter(py, self.inner.offsets().into_iter().map(|end| i32::try_from(end).unwrap_or(i32::MAX))))
     }
 
@@ -247,28 +327,21 @@ impl Batch {
     }
 
     /// Copies the tokens into an array of int64 or int32, of as many elements.
-    fn copy_tokens(&self, py: Python<'_>, out: &Bound<'_, PyUntypedArray>) -> PyResult<()> {
-        fn copy<T: Element + Taken + Send>(batch: &MicroBatch, py: Python<'_>, out: &Bound<'_, PyUntypedArray>) -> PyResult<()> {
-            let mut array: PyReadwriteArrayDyn<'_, T> = out
-                .extract()
-                .map_err(|_| PyTypeError::new_err("`out` cannot be written to; give an array of int64 or int32 that is its own"))?;
-            let out = array.as_slice_mut().map_err(|_| PyValueError::new_err("`out` is not contiguous; give an array in C order"))?;
-            if out.len() != batch.tokens.len() {
-                let message = format!("`out` has {} elements, the batch {} tokens; make it as large", out.len(), batch.tokens.len());
-                return Err(PyValueError::new_err(message));
-            }
-            if !py.detach(|| widen(batch, out)) {
-                return Err(PyValueError::new_err("the batch holds token ids of more than 31 bits; copy to int64"));
-            }
-            Ok(())
+    fn copy_tokens(&self, out: &Bound<'_, PyUntypedArray>) -> PyResult<()> {
+        let batch = &self.inner;
+        match Wanted::of(out)? {
+            Wanted::Int64 => fill::<i64>(batch, out, |out| with_type!(batch, copy_all(batch, out))),
+            Wanted::Int32 => fill::<i32>(batch, out, |out| with_type!(batch, copy_all(batch, out))),
         }
-        let dtype = numpy::PyUntypedArrayMethods::dtype(out);
-        if dtype.is_equiv_to(&numpy::dtype::<i64>(py)) {
-            copy::<i64>(&self.inner, py, out)
-        } else if dtype.is_equiv_to(&numpy::dtype::<i32>(py)) {
-            copy::<i32>(&self.inner, py, out)
-        } else {
-            Err(PyTypeError::new_err(format!("`out` is of {dtype}; tokens are copied to int64 or int32")))
+    }
+
+    /// Copies what is to be predicted into such an array, and `nothing` to all other places.
+    #[pyo3(signature = (out, nothing = -100))]
+    fn copy_labels(&self, out: &Bound<'_, PyUntypedArray>, nothing: i32) -> PyResult<()> {
+        let batch = &self.inner;
+        match Wanted::of(out)? {
+            Wanted::Int64 => fill::<i64>(batch, out, |out| with_type!(batch, copy_predicted(batch, out, i64::from(nothing)))),
+            Wanted::Int32 => fill::<i32>(batch, out, |out| with_type!(batch, copy_predicted(batch, out, nothing))),
         }
     }
 
@@ -298,7 +371,7 @@ impl Batch {
         let [rows, columns] = self.inner.shape;
         let (step, n, samples) = (self.of_step.step, self.of_step.n, self.inner.ids.len());
         let token_type = self.inner.tokens.token_type().name();
-        let tokens = if self.of_step.packed { format!("{columns}") } else { format!("{rows} × {columns}") };
+        let tokens = if self.of_step.packed() { format!("{columns}") } else { format!("{rows} × {columns}") };
         format!("Batch(step={step}, micro_batch={} of {n}, samples={samples}, tokens={tokens} {token_type})", self.place)
     }
 }

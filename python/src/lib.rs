@@ -25,6 +25,8 @@ fn look_in(folder: PathBuf) {
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // `faulthandler`, which test runners and frameworks turn on, takes the handlers of signals away.
+    curricle::plugin::without_signals();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<batch::Batch>()?;
     module.add_class::<dataset::Dataset>()?;

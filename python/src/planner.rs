@@ -211,7 +211,7 @@ impl Seen {
             }
             self.steps.push(planned.step);
             self.samples.push(planned.plan.ids().len() as u32);
-            self.fuel.push(planner.fuel_used());
+            self.fuel.push(planner.spent().fuel);
             self.digests.push(planned.digest.to_string());
         }
         Ok(false)

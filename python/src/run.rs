@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use curricle::{Run, RunConfig, SamplerState};
+use curricle::{Layout, Run, RunConfig, SamplerState};
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyDict};
 
 use crate::{
@@ -19,6 +19,15 @@ pub(crate) fn parse(path: Option<PathBuf>, text: Option<String>, folder: Option<
         _ => return Err(PyValueError::new_err("give either the path of a run file or its text")),
     };
     parsed.map_err(|error| Raised::from(error).into())
+}
+
+/// The word for a layout in a run file.
+pub(crate) fn layout(layout: Layout) -> &'static str {
+    match layout {
+        Layout::Packed => "packed",
+        Layout::Padded => "padded",
+        Layout::Rows => "rows",
+    }
 }
 
 /// What opens a run, and no more: cheap to make, safe to fork and to send.
@@ -38,6 +47,12 @@ impl RunFile {
     #[getter]
     fn rank(&self) -> (u32, u32) {
         (self.0.batch.dp_rank, self.0.batch.dp_world_size)
+    }
+
+    /// How the tokens of a micro-batch lie in memory.
+    #[getter]
+    fn layout(&self) -> &'static str {
+        layout(self.0.batch.layout)
     }
 
     /// Opens everything, for a rank.

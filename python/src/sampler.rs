@@ -5,7 +5,7 @@ use std::{
     thread,
 };
 
-use curricle::{Change, Next, RankDigest, SamplerState};
+use curricle::{Change, Layout, Next, RankDigest, SamplerState};
 use pyo3::{exceptions::PyRuntimeError, prelude::*, types::PyBytes};
 
 use crate::{
@@ -50,7 +50,7 @@ impl Drop for Sampler {
 #[pyclass(frozen, module = "curricle._native")]
 pub(crate) struct Sampler {
     inner: Mutex<Option<Inner>>,
-    packed: bool,
+    layout: Layout,
     home: Home,
 }
 
@@ -68,7 +68,7 @@ impl Sampler {
     #[pyo3(signature = (run, state = None, allow = Vec::new()))]
     fn new(py: Python<'_>, run: &OpenRun, state: Option<&str>, allow: Vec<String>) -> Result<Sampler> {
         let (run, state, allow) = (run.0.clone(), OpenRun::state(state)?, changes(&allow)?);
-        let packed = !run.is_padded();
+        let layout = run.config().batch.layout;
         let sampler = interruptible(py, move || {
             Ok(match &state {
                 Some(state) => curricle::Sampler::resume_allowing(&run, state, &allow)?,
@@ -76,7 +76,7 @@ impl Sampler {
             })
         })?;
         let before = sampler.state();
-        Ok(Sampler { inner: Mutex::new(Some(Inner { sampler, before })), packed, home: Home::here() })
+        Ok(Sampler { inner: Mutex::new(Some(Inner { sampler, before })), layout, home: Home::here() })
     }
 
     /// The micro-batches of the next step, none at the end of the run.
@@ -102,7 +102,7 @@ impl Sampler {
                         annotations: batch.annotations,
                         value_names: batch.value_names,
                         n: batch.micro_batches.len(),
-                        packed: self.packed,
+                        layout: self.layout,
                     });
                     let each = |(place, inner)| Batch { of_step: of_step.clone(), place, inner };
                     return Ok(Some(batch.micro_batches.into_iter().enumerate().map(each).collect()));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from pathlib import Path
 
@@ -163,6 +164,42 @@ def test_set_epoch_leaves_a_restored_place_alone(folder: Path) -> None:
     assert [batch.digest for batch in other] == rest and len(rest) == 6
 
 
+def test_a_loop_over_epochs_goes_on_from_a_state_wherever_it_begins_to_count(folder: Path) -> None:
+    path = run_file(folder)
+    whole = digests(curricle.Loader(path), 15)
+    for taken in (7, 10, 12):
+        loader = curricle.Loader(path, steps_per_epoch=5)
+        for batch in itertools.chain(loader, loader, loader):
+            if batch.step == taken - 1:
+                break
+        state = loader.state_dict()
+        for first in (0, taken // 5 - (taken % 5 == 0), taken // 5):
+            other = curricle.Loader(path, steps_per_epoch=5)
+            other.load_state_dict(state)
+            found = []
+            for epoch in range(first, 3):
+                other.set_epoch(epoch)
+                found.append([batch.digest for batch in other])
+            assert [digest for epoch in found for digest in epoch] == whole[taken:]
+            # What was over when the state was taken is empty, and nothing else is.
+            assert [len(epoch) for epoch in found] == [min(5, max(0, (epoch + 1) * 5 - taken)) for epoch in range(first, 3)]
+
+
+def test_an_epoch_that_is_repeated_is_repeated_after_a_restore_too(folder: Path) -> None:
+    path = run_file(folder)
+    loader = curricle.Loader(path, steps_per_epoch=5)
+    batches = iter(loader)
+    for _ in range(3):
+        next(batches)
+    other = curricle.Loader(path, steps_per_epoch=5)
+    other.load_state_dict(loader.state_dict())
+    lengths = []
+    for _ in range(3):
+        other.set_epoch(0)
+        lengths.append(len(list(other)))
+    assert lengths == [2, 5, 5]
+
+
 def test_a_loader_pickles_as_path_and_place(folder: Path) -> None:
     loader = curricle.Loader(run_file(folder), dp_rank=1, dp_world_size=2)
     unused = pickle.loads(pickle.dumps(loader))
@@ -178,7 +215,7 @@ def test_a_loader_pickles_as_path_and_place(folder: Path) -> None:
 def test_annotations_tell_what_the_policy_decided(folder: Path) -> None:
     policy = 'plugin = "curriculum"\n[policy.config]\nmetrics = [{ column = "seqlen", by = "value", pacing = "short" }]'
     path = run_file(folder, policy=policy)
-    path.write_text(path.read_text() + '[pacing.short]\nkind = "linear"\nmin = 8\nmax = 40\nsteps = 20\n')
+    path.write_text(path.read_text() + '[pacing.short]\nkind = "linear"\nmin = 8\nmax = 40\nsteps = 20\nquantum = 8\n')
     for batch, _ in zip(curricle.Loader(path), range(3)):
         assert any("seqlen" in name for name in batch.annotations), batch.annotations
 

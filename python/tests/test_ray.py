@@ -13,15 +13,15 @@ import pytest
 ray = pytest.importorskip("ray")
 pytest.importorskip("ray.data")
 
-import numpy as np  # noqa: E402
-import pyarrow  # noqa: E402
-import pyarrow.fs  # noqa: E402
-import pyarrow.parquet  # noqa: E402
-from corpus import METRICS, Corpus, files  # noqa: E402
-from ray.cluster_utils import Cluster  # noqa: E402
+import numpy as np
+import pyarrow
+import pyarrow.fs
+import pyarrow.parquet
+from corpus import METRICS, Corpus, files
+from ray.cluster_utils import Cluster
 
-import curricle  # noqa: E402
-import curricle.ray  # noqa: E402
+import curricle
+import curricle.ray
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ use std::{
 use curricle_tests::command;
 
 /// One fenced block.
-struct Block<'a> {
-    info: &'a str,
-    text: String,
+pub(super) struct Block<'a> {
+    pub(super) info: &'a str,
+    pub(super) text: String,
     /// Line of its fence, from 1.
     line: usize,
 }
@@ -26,7 +26,7 @@ fn guide() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guide")
 }
 
-fn blocks(page: &str) -> Vec<Block<'_>> {
+pub(super) fn blocks(page: &str) -> Vec<Block<'_>> {
     let (mut found, mut open): (Vec<Block<'_>>, bool) = (Vec::new(), false);
     for (i, line) in page.lines().enumerate() {
         match line.strip_prefix("```") {

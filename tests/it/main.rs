@@ -50,6 +50,11 @@ mod conformance;
 mod new;
 /// The guide, block by block.
 mod guide;
+/// Policies that other pages show whole.
+mod shown;
+/// What `curricle doctor` finds, and what it does not.
+#[cfg(unix)]
+mod doctor;
 /// What is told of a plugin, and of what is none.
 mod inspect;
 /// Plugins of every version of the contract run.

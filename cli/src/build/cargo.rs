@@ -29,7 +29,7 @@ impl Module {
     /// The component of it.
     pub(super) fn component(&self) -> Result<Component> {
         let bytes = fs::read(&self.path).with_context(|| format!("cannot read `{}`", self.path.display()))?;
-        Component::new(&self.name, &self.version, component::from_module(&self.name, &bytes)?)
+        Component::new(&self.name, &self.version, false, component::from_module(&self.name, &bytes)?)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{fs, io::Write, path::Path};
 
 use anyhow::{Context, Result, anyhow, bail};
-use curricle::plugin::{self, Description};
+use curricle::plugin::{self, Inspection};
 use wasmparser::Parser;
 use wit_component::{ComponentEncoder, DecodedWasm};
 
@@ -23,7 +23,7 @@ pub(super) struct Component {
 
 impl Component {
     /// Checks that the component of plugin `name` is a plugin and nothing more, and labels it.
-    pub(super) fn new(name: &str, version: &str, bytes: Vec<u8>) -> Result<Component> {
+    pub(super) fn new(name: &str, version: &str, interpreted: bool, bytes: Vec<u8>) -> Result<Component> {
         let (imports, exports) = interfaces(&bytes).with_context(|| format!("cannot read the component of `{name}` back"))?;
         if let Some(foreign) = imports.iter().find(|import| !import.starts_with(PACKAGE)) {
             bail!("`{name}` imports `{foreign}`, which no plugin is given; remove the dependency that asks for it");
@@ -31,7 +31,7 @@ impl Component {
         let Some(world) = world(&exports) else {
             bail!("`{name}` exports {}, which is no plugin; has its code {EXPORT}?", list(&exports));
         };
-        let bytes = section::put(&bytes, name, version).with_context(|| format!("cannot label the component of `{name}`"))?;
+        let bytes = section::put(&bytes, name, version, interpreted).with_context(|| format!("cannot label the component of `{name}`"))?;
         Ok(Component { name: name.to_owned(), bytes, world })
     }
 }
@@ -40,14 +40,14 @@ impl Component {
     /// Describes it in the sandbox, which finds what its outside does not show: a wrong type, a label that is not what the plugin says of
     /// itself, a schema that is no JSON.
     pub(super) fn check(&self) -> Result<()> {
-        describe(&self.bytes).map(drop).with_context(|| format!("`{}` was built, but is no plugin", self.name))
+        inspect(&self.bytes).map(drop).with_context(|| format!("`{}` was built, but is no plugin", self.name))
     }
 }
 
-fn describe(component: &[u8]) -> Result<Description> {
+fn inspect(component: &[u8]) -> Result<Inspection> {
     let mut file = tempfile::Builder::new().suffix(".wasm").tempfile().context("cannot make a temporary file")?;
     file.write_all(component).context("cannot write a temporary file")?;
-    Ok(plugin::inspect(file.path())?.description)
+    Ok(plugin::inspect(file.path())?)
 }
 
 /// How a plugin says what it is.
@@ -66,8 +66,10 @@ pub(super) fn from_file(path: &Path) -> Result<Component> {
     let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let bytes = if Parser::is_core_wasm(&bytes) { from_module(&name, &bytes)? } else { bytes };
-    let description = describe(&bytes).with_context(|| format!("`{}` is no plugin", path.display()))?;
-    Component::new(&description.name, &description.version, bytes)
+    let seen = inspect(&bytes).with_context(|| format!("`{}` is no plugin", path.display()))?;
+    // Another tool's says nothing of it; its author knows.
+    let interpreted = seen.label.is_some_and(|label| label.interpreted);
+    Component::new(&seen.description.name, &seen.description.version, interpreted, bytes)
 }
 
 /// Names of the interfaces that a component imports and exports.
@@ -114,7 +116,7 @@ mod tests {
     fn a_module_without_an_export_is_refused_with_what_to_write() {
         let empty = b"\0asm\x01\0\0\0";
         let component = from_module("mine", empty).unwrap();
-        let error = format!("{:#}", Component::new("mine", "1.0.0", component).unwrap_err());
+        let error = format!("{:#}", Component::new("mine", "1.0.0", false, component).unwrap_err());
         assert!(error.starts_with("`mine` exports nothing, which is no plugin; has its code a `curricle_guest::export!`, or"), "{error}");
     }
 

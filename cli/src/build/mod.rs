@@ -85,13 +85,14 @@ fn project(folder: &Path) -> Result<Vec<Component>> {
             cargo::build(&folder, &toolchain)?.iter().map(cargo::Module::component).collect()
         }
         Project::Manifest(manifest) => {
+            let interpreted = matches!(manifest.language, Language::Python | Language::Javascript | Language::Typescript);
             let bytes = match manifest.language {
                 Language::C | Language::Cpp => clang::build(&manifest)?,
                 Language::Go => go::build(&manifest)?,
                 Language::Python => python::build(&manifest)?,
                 Language::Javascript | Language::Typescript => javascript::build(&manifest)?,
             };
-            Ok(vec![Component::new(&manifest.name, &manifest.version, bytes)?])
+            Ok(vec![Component::new(&manifest.name, &manifest.version, interpreted, bytes)?])
         }
     }
 }

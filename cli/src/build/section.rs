@@ -1,4 +1,4 @@
-//! The custom section `curricle`: name, version and contract of a plugin, where they can be read without compiling or running it.
+//! The custom section `curricle`: name, version and contract of a plugin and whether it brings an interpreter, where they can be read without compiling or running it.
 
 use std::borrow::Cow;
 
@@ -15,9 +15,13 @@ const HEADER: usize = 8;
 const CUSTOM: u8 = 0;
 
 /// The component with the section, in place of one that it may have had, before everything else.
-pub(super) fn put(component: &[u8], name: &str, version: &str) -> Result<Vec<u8>> {
+pub(super) fn put(component: &[u8], name: &str, version: &str, interpreted: bool) -> Result<Vec<u8>> {
     let Some((header, sections)) = component.split_at_checked(HEADER) else { bail!("it is cut off") };
-    let data = json!({"name": name, "version": version, "contract": CONTRACT}).to_string();
+    let mut label = json!({"name": name, "version": version, "contract": CONTRACT});
+    if interpreted {
+        label["interpreted"] = true.into();
+    }
+    let data = label.to_string();
     let section = CustomSection { name: Cow::Borrowed(NAME), data: Cow::Borrowed(data.as_bytes()) };
     let mut bytes = header.to_vec();
     bytes.push(section.id());
@@ -53,13 +57,15 @@ mod tests {
         let mut component = empty.to_vec();
         component.push(other.id());
         other.encode(&mut component);
-        let once = put(&component, "a", "1.0.0").unwrap();
+        let once = put(&component, "a", "1.0.0", false).unwrap();
         assert!(once.ends_with(&component[HEADER..]));
         let text = String::from_utf8_lossy(&once);
         assert!(text.contains(r#"curricle{"contract":"0.1.0","name":"a","version":"1.0.0"}"#), "{text}");
-        let longer = put(&once, "a", "1.0.10").unwrap();
+        let longer = put(&once, "a", "1.0.10", false).unwrap();
         assert_eq!(longer.len(), once.len() + 1);
-        assert_eq!(put(&longer, "a", "1.0.0").unwrap(), once);
-        assert!(put(&once[..once.len() - 1], "a", "1.0.0").is_err());
+        assert_eq!(put(&longer, "a", "1.0.0", false).unwrap(), once);
+        assert!(put(&once[..once.len() - 1], "a", "1.0.0", false).is_err());
+        let text = String::from_utf8_lossy(&put(&once, "a", "1.0.0", true).unwrap()).into_owned();
+        assert!(text.contains(r#"curricle{"contract":"0.1.0","interpreted":true,"name":"a","version":"1.0.0"}"#), "{text}");
     }
 }

@@ -131,13 +131,14 @@ fn package(name: &str) -> Option<Finding> {
     Some(Finding { path: folder.display().to_string(), version })
 }
 
+/// Whether the package can be imported, by its name: it alone knows which of its files that is.
 fn node_works(finding: &Finding) -> bool {
     let Some(node) = tools::find("node") else { return false };
+    let package = Path::new(&finding.path);
+    let Some(modules) = package.ancestors().find(|folder| folder.ends_with("node_modules")) else { return false };
+    let (Some(project), Ok(name)) = (modules.parent(), package.strip_prefix(modules)) else { return false };
     let script = "import(process.argv[1]).then(() => process.exit(0), () => process.exit(1))";
-    let entry = fs::read(Path::new(&finding.path).join("package.json")).ok();
-    let entry = entry.and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
-    let main = entry.as_ref().and_then(|manifest| manifest.get("main")?.as_str()).unwrap_or("index.js");
-    said(Command::new(node).args(["-e", script]).arg(Path::new(&finding.path).join(main))).is_some()
+    said(Command::new(node).args(["-e", script]).arg(name).current_dir(project)).is_some()
 }
 
 /// Whether a command that is made for a source in a folder of its own succeeds.

@@ -1,11 +1,14 @@
 //! Plugins in OCI registries, in the form that the WebAssembly tools agreed on: one layer `application/wasm`, one small configuration.
 
 mod client;
+mod fetch;
 mod lock;
 mod pins;
 mod pull;
 mod push;
 mod reference;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::{
     lock::Args as LockArgs, lock::run as lock, pull::Args as PullArgs, pull::run as pull, push::Args as PushArgs, push::run as push,

@@ -88,9 +88,9 @@ fn budget(bench: &Bench<'_>) -> Checked {
     let mut worst = (0, 0);
     for step in (0..STEPS).chain(FAR) {
         pacing.difficulty(step)?;
-        worst = worst.max((pacing.fuel_used(), step));
+        worst = worst.max((pacing.spent().fuel, step));
     }
-    let (limits, memory) = (&bench.setting.limits, pacing.memory_used());
+    let (limits, memory) = (&bench.setting.limits, pacing.spent().memory);
     Ok(format!(
         "worst is step {}: fuel {} ({} of its limit); memory {} ({})",
         worst.1,

@@ -140,9 +140,9 @@ fn budget(bench: &Bench<'_>) -> Checked {
     let mut worst = (0, String::new());
     for question in questions() {
         pack(&mut packer, &question)?;
-        worst = worst.max((packer.fuel_used(), format!("{} lengths", words::number(question.lengths.len() as u64))));
+        worst = worst.max((packer.spent().fuel, format!("{} lengths", words::number(question.lengths.len() as u64))));
     }
-    let (limits, memory) = (&bench.setting.limits, packer.memory_used());
+    let (limits, memory) = (&bench.setting.limits, packer.spent().memory);
     Ok(format!(
         "worst are {}: fuel {} ({} of its limit); memory {} ({})",
         worst.1,

@@ -98,7 +98,8 @@ pub struct Spent {
     pub fuel: u64,
     /// Time from the call to its answer, the host's work for the guest included. It differs from run to run.
     pub time: Duration,
-    /// Bytes of memories and tables, at 8 bytes an element, that the instance holds: the same on every machine.
+    /// Bytes of memories and tables, at 8 bytes an element, that the instance holds, as they count against [`Limits::memory`]: the same on
+    /// every machine, and never less than before.
     pub memory: u64,
 }
 
@@ -111,13 +112,15 @@ pub(crate) struct Session<W: 'static> {
     profile: Profile,
     fuel_used: u64,
     time: Duration,
+    /// Whether it brings an interpreter and has less than those take.
+    cramped: bool,
     /// The call after which the instance cannot be trusted.
     ended: Option<&'static str>,
 }
 
 impl<W: Send + 'static> Session<W> {
-    /// A store without an instance.
-    pub(crate) fn new(engine: &Engine, plugin: &Arc<str>, limits: &Arc<Limits>, world: W) -> Session<W> {
+    /// A store without an instance. `interpreted` is what the plugin's label says.
+    pub(crate) fn new(engine: &Engine, plugin: &Arc<str>, limits: &Arc<Limits>, interpreted: bool, world: W) -> Session<W> {
         let guest = Guest {
             world,
             log: Log::new(plugin.clone(), limits),
@@ -127,16 +130,17 @@ impl<W: Send + 'static> Session<W> {
             limits: limits.clone(),
         };
         let mut store = Store::new(&engine.wasm, guest);
+        let cramped = interpreted && !limits.suit_interpreters();
         #[cfg(feature = "bare")]
         if engine.profile == Profile::Bare {
             store.data_mut().work = u64::MAX;
             let (plugin, limits) = (plugin.clone(), limits.clone());
-            return Session { store, plugin, limits, profile: engine.profile, fuel_used: 0, time: Duration::ZERO, ended: None };
+            return Session { store, plugin, limits, profile: engine.profile, fuel_used: 0, time: Duration::ZERO, cramped, ended: None };
         }
         store.limiter(|guest| &mut guest.meter);
         store.set_max_component_handles(limits.handles as usize);
         let (plugin, limits) = (plugin.clone(), limits.clone());
-        Session { store, plugin, limits, profile: engine.profile, fuel_used: 0, time: Duration::ZERO, ended: None }
+        Session { store, plugin, limits, profile: engine.profile, fuel_used: 0, time: Duration::ZERO, cramped, ended: None }
     }
 
     pub(crate) fn world(&self) -> &W {
@@ -151,19 +155,9 @@ impl<W: Send + 'static> Session<W> {
         &self.limits
     }
 
-    /// Fuel of the last call; 0 where fuel is not metered.
-    pub(crate) fn fuel_used(&self) -> u64 {
-        self.fuel_used
-    }
-
     /// What the last call took.
     pub(crate) fn spent(&self) -> Spent {
-        Spent { fuel: self.fuel_used, time: self.time, memory: self.memory_used() }
-    }
-
-    /// Bytes of memories and tables that the instance holds, as they count against [`Limits::memory`]; they never shrink.
-    pub(crate) fn memory_used(&self) -> u64 {
-        self.store.data().meter.used()
+        Spent { fuel: self.fuel_used, time: self.time, memory: self.store.data().meter.used() }
     }
 
     /// Makes one call. `asked` is the number of bytes that the guest may hand over at once because the host asked for them.
@@ -297,6 +291,7 @@ impl<W: Send + 'static> Session<W> {
     ) -> Error {
         let log = self.store.data_mut().log.take_last();
         let plugin = self.plugin.to_string();
+        let remedy = if self.cramped && kind == FaultKind::Limit { report::for_interpreter(&remedy) } else { remedy };
         Error::from(Box::new(Fault { kind, plugin, call: call.to_owned(), step, problem, remedy, deterministic, log }))
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{
     process,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -18,6 +21,16 @@ use crate::{
 
 /// Resolution of deadlines: fine enough that a deadline of a second means it, coarse enough that an idle process is left asleep.
 const TICK: Duration = Duration::from_millis(10);
+
+/// Whether traps are found by code that looks for them.
+static WITHOUT_SIGNALS: AtomicBool = AtomicBool::new(false);
+
+/// Has plugins compiled so that none of their faults reaches the process as a signal: accesses to memory are checked by code of their own, which makes
+/// metrics slower. For programs in which somebody else may take the handlers of SIGSEGV and SIGILL away later, as Python's `faulthandler` does: a fault
+/// of a plugin would end the process there. Holds for plugins loaded from then on, so it is said before the first.
+pub fn without_signals() {
+    WITHOUT_SIGNALS.store(true, Ordering::Relaxed);
+}
 
 /// What a plugin's code is compiled to guarantee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +58,7 @@ impl Profile {
         config.consume_fuel(self == Profile::Decide);
         config.cranelift_nan_canonicalization(self == Profile::Decide);
         config.cranelift_opt_level(OptLevel::Speed);
+        config.signals_based_traps(!WITHOUT_SIGNALS.load(Ordering::Relaxed));
         config.max_wasm_stack(STACK);
         // Relaxed SIMD differs between CPUs. The others are of no use to a plugin, and each is a surface.
         config.wasm_relaxed_simd(false);

@@ -18,6 +18,10 @@ pub struct Label {
     pub version: String,
     /// Version of the contract that it was built against.
     pub contract: String,
+    /// Whether it brings an interpreter, as plugins in Python and JavaScript do. It chooses words of errors alone: what a plugin may use is said
+    /// by who runs it.
+    #[serde(default)]
+    pub interpreted: bool,
 }
 
 /// Name of the custom section.

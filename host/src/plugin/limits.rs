@@ -75,6 +75,20 @@ impl Limits {
     }
 }
 
+impl Limits {
+    /// Whether nothing that an interpreter takes more of is below its preset.
+    pub(crate) fn suit_interpreters(&self) -> bool {
+        let preset = Limits::interpreted();
+        self.fuel >= preset.fuel
+            && self.memory >= preset.memory
+            && self.deadline >= preset.deadline
+            && self.file_size >= preset.file_size
+            && self.compile_time >= preset.compile_time
+            && self.parts >= preset.parts
+            && self.handles >= preset.handles
+    }
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits::compiled()

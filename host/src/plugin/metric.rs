@@ -258,11 +258,6 @@ impl Metric {
         }
     }
 
-    /// Bytes of memories and tables that it holds, as they count against [`Limits::memory`].
-    pub fn memory_used(&self) -> u64 {
-        self.session.memory_used()
-    }
-
     fn check(&self, samples: &Samples<'_>, values: &Values) -> Result<(), String> {
         if values.len() != samples.len() {
             let (first, last) = (samples.first, samples.first.saturating_add(samples.len() as u64).saturating_sub(1));

@@ -34,6 +34,7 @@ pub(crate) mod tests;
 
 pub use self::{
     call::Spent,
+    engine::without_signals,
     fetched::{OCI, keep},
     inspect::{Inspection, inspect},
     label::{CONTRACT, Label},

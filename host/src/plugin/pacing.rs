@@ -117,14 +117,4 @@ impl Pacing {
     pub fn spent(&self) -> Spent {
         self.session.spent()
     }
-
-    /// Fuel that the last call used: the same on every machine.
-    pub fn fuel_used(&self) -> u64 {
-        self.session.fuel_used()
-    }
-
-    /// Bytes of memories and tables that it holds, as they count against [`Limits::memory`].
-    pub fn memory_used(&self) -> u64 {
-        self.session.memory_used()
-    }
 }

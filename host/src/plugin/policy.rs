@@ -252,18 +252,8 @@ impl Policy {
         &self.session.world().streams
     }
 
-    /// Fuel that the last call used: the same on every machine.
-    pub fn fuel_used(&self) -> u64 {
-        self.session.fuel_used()
-    }
-
     /// What the last call took.
     pub fn spent(&self) -> Spent {
         self.session.spent()
-    }
-
-    /// Bytes of memories and tables that it holds, as they count against [`Limits::memory`].
-    pub fn memory_used(&self) -> u64 {
-        self.session.memory_used()
     }
 }

@@ -32,6 +32,14 @@ pub(crate) fn load(plugin: &str, kind: FaultKind, problem: impl Into<String>, re
     }))
 }
 
+/// Where the limits of interpreters are chosen, for messages.
+pub(crate) const INTERPRETED: &str = "`limits = { preset = \"interpreted\" }` in the run file, `--limits interpreted` of a command";
+
+/// A remedy for a limit that was reached by a plugin that brings an interpreter, and has less than those take.
+pub(crate) fn for_interpreter(remedy: &str) -> String {
+    format!("it brings an interpreter, which takes {INTERPRETED}; or {remedy}")
+}
+
 /// The innermost cause of an error as part of a sentence: one line, no capital, no full stop.
 pub(crate) fn cause(error: &wasmtime::Error) -> String {
     sentence(&error.root_cause().to_string())

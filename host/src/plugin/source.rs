@@ -120,7 +120,13 @@ fn read_within(mut file: &File, most: u64) -> std::io::Result<Option<Vec<u8>>> {
 
 fn too_large(name: &str, path: &Path, size: u64, limits: &Limits) -> Error {
     let problem = format!("`{}` has {}, at most {} are read", escape::path(path), show_bytes(size), show_bytes(limits.file_size));
-    let remedy = "strip its debug information, or raise `limits.file-size` (`preset = \"interpreted\"` allows 64 MiB)";
+    let remedy = "strip its debug information, or raise `limits.file-size`";
+    // Nothing of it was read, its label neither.
+    let may_be_interpreted = limits.file_size < size && size <= Limits::interpreted().file_size;
+    let remedy = match may_be_interpreted {
+        true => format!("{remedy}; in Python or JavaScript it takes {}", report::INTERPRETED),
+        false => remedy.to_owned(),
+    };
     report::load(name, FaultKind::Limit, problem, remedy)
 }
 

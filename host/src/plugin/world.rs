@@ -18,7 +18,7 @@ use super::{
     report, schema,
     source::Source,
 };
-use crate::{FaultKind, Result, escape::escape};
+use crate::{Error, FaultKind, Result, escape::escape};
 
 /// What a plugin says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +101,8 @@ pub(crate) struct Loaded<W: World> {
     sha256: [u8; 32],
     kind: Kind,
     limits: Arc<Limits>,
+    /// What its label says, if it has one.
+    interpreted: bool,
     /// Version of the contract that it is built for.
     contract: String,
     engine: Engine,
@@ -151,7 +153,15 @@ impl<W: World> Loaded<W> {
     pub(crate) fn link(profile: Profile, file: &PluginFile, limits: &Limits) -> Result<Loaded<W>> {
         let PluginFile { source, outline, known, cache } = file;
         let engine = engine(profile, &source.name)?;
-        let component = cache.component(&engine, source, limits)?;
+        let interpreted = outline.label.as_ref().is_some_and(|label| label.interpreted);
+        let cramped = interpreted && !limits.suit_interpreters();
+        let component = cache.component(&engine, source, limits).map_err(|error| match error {
+            Error::Plugin(mut fault) if cramped && fault.kind == FaultKind::Limit => {
+                fault.remedy = report::for_interpreter(&fault.remedy);
+                Error::Plugin(fault)
+            }
+            error => error,
+        })?;
         let unfit = |e: wasmtime::Error| {
             let (problem, remedy) = report::classify_linking(&e, outline.contract());
             report::load(&source.name, FaultKind::Link, problem, remedy)
@@ -165,6 +175,7 @@ impl<W: World> Loaded<W> {
             kind: outline.kind,
             contract: outline.contract().to_owned(),
             limits: Arc::new(limits.clone()),
+            interpreted,
             engine,
             pre,
             description: Description { name: String::new(), version: String::new(), summary: String::new(), config_schema: String::new() },
@@ -194,7 +205,7 @@ impl<W: World> Loaded<W> {
         // Its clock may have stayed behind in the process that forked this one.
         let engine = engine(self.engine.profile, &self.plugin)?;
         let engine = if wasmtime::Engine::same(&engine.wasm, &self.engine.wasm) { &engine } else { &self.engine };
-        let mut session = Session::new(engine, &self.plugin, &self.limits, world);
+        let mut session = Session::new(engine, &self.plugin, &self.limits, self.interpreted, world);
         let instance = session.call("instantiate", None, 0, |store| self.pre.instantiate(store))?;
         let mut unfit = None;
         let exports = session.call("instantiate", None, 0, |store| match W::exports(store, &instance) {

@@ -188,11 +188,6 @@ impl Planner {
         self.warden.streams()
     }
 
-    /// Fuel that the policy used for the last step, in wasmtime's units: the same on every machine.
-    pub fn fuel_used(&self) -> u64 {
-        self.warden.spent().fuel
-    }
-
     /// What the policy took to fill the last plan, without the host's work before and after the call.
     pub fn spent(&self) -> Spent {
         self.warden.spent()

@@ -206,3 +206,48 @@ fn their_memory_stays_within_bounds_that_ten_thousand_steps_would_break() {
         }
     }
 }
+
+/// What is said of a plugin under these limits, at once or at the second step.
+fn limited(language: &Language, limits: &str) -> String {
+    let corpus = Corpus::new(100);
+    let plugin = language.plugin.display().to_string();
+    let rest = format!("[batch]\nglobal-batch-size = 7\n[policy]\nplugin = {plugin:?}\n{limits}config = {{ mode = \"nothing\" }}\n");
+    let planned = corpus.try_run(&rest).and_then(|run| run.planner()).and_then(|mut planner| planner.plan().and_then(|_| planner.plan()));
+    let error = planned.map(|_| ()).unwrap_err();
+    assert_eq!(error.code(), "plugin-limit", "{error}");
+    error.to_string()
+}
+
+#[test]
+fn who_gives_them_too_little_is_told_the_line_to_write() {
+    let line = "takes `limits = { preset = \"interpreted\" }` in the run file, `--limits interpreted` of a command";
+    let text = limited(&PYTHON, "");
+    assert!(text.contains("at most 16 MiB are read; ") && text.contains(line), "{text}");
+    for (limits, key) in [
+        ("file-size = \"64MiB\", fuel = 1000", "fuel"),
+        ("file-size = \"64MiB\", memory = \"4MiB\"", "memory"),
+        ("file-size = \"64MiB\", parts = 2", "parts"),
+    ] {
+        for language in [&PYTHON, &TYPESCRIPT] {
+            let text = limited(language, &format!("limits = {{ {limits}, compile-time = \"600s\" }}\n"));
+            assert!(text.contains(&format!("it brings an interpreter, which {line}; or ")), "{}: {text}", language.name);
+            assert!(text.contains(&format!("raise `limits.{key}`")), "{}: {text}", language.name);
+        }
+    }
+}
+
+#[test]
+fn who_gave_them_what_they_take_is_told_of_the_limit_alone() {
+    let error = limited(&PYTHON, "limits = { preset = \"interpreted\", memory = \"2GiB\", state = 1 }\n");
+    assert!(error.contains("raise `limits.state`") && !error.contains("interpreter"), "{error}");
+}
+
+#[test]
+fn their_label_raises_no_limit() {
+    for language in [&PYTHON, &TYPESCRIPT] {
+        let label = plugin::inspect(&language.plugin).unwrap().label.unwrap();
+        assert!(label.interpreted, "{label:?}");
+        let text = limited(language, "limits = { file-size = \"64MiB\", compile-time = \"600s\", fuel = 1000 }\n");
+        assert!(text.contains("it used up its fuel of 1000; "), "{text}");
+    }
+}

@@ -4,6 +4,8 @@
 mod examples;
 /// The same numbers in every language.
 mod equality;
+/// Builds, and what is said where there is none.
+mod building;
 /// What is wrong is refused alike.
 mod refusals;
 /// Memory stays flat, whatever is allocated.

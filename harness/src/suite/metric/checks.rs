@@ -226,7 +226,7 @@ pub(super) fn budget(bench: &Bench<'_>) -> Checked {
     let rounds = u64::from(instances[0].needs().passes) + u64::from(instances[0].needs().values);
     let tokens: u64 = chunks.iter().map(Tokens::len).sum::<u64>() * rounds;
     let speed = tokens as f64 / begun.elapsed().as_secs_f64() / 1e6;
-    let memory = instances.iter().map(|metric| metric.memory_used()).max().unwrap_or(0);
+    let memory = instances.iter().map(|metric| metric.spent().memory).max().unwrap_or(0);
     let limit = bench.setting.limits.memory;
     Ok(format!("memory {} ({} of its limit); {speed:.1} M tokens/s in small chunks", words::bytes(memory), words::percent(memory, limit)))
 }

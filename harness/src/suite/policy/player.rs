@@ -34,7 +34,7 @@ impl Player {
         plan.reset(size);
         let step = Step { index: at.step, consumed_samples: at.consumed_samples, consumed_tokens: Some(at.consumed_tokens) };
         let filled = policy.fill(step, plan)?;
-        *fuel = policy.fuel_used();
+        *fuel = policy.spent().fuel;
         if filled == Filled::Exhausted {
             return Ok(Answer::end(at.step));
         }
@@ -71,6 +71,6 @@ impl Player {
 
     /// Bytes that the instance holds.
     pub(super) fn memory(&self) -> u64 {
-        self.policy.memory_used()
+        self.policy.spent().memory
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Counts the forms that these files have had, so that one of another form is not taken for this.
-const FORM: u32 = 2;
+const FORM: u32 = 3;
 
 /// The words of a component and of its `describe`, which the contract has the same for every configuration and dataset. They are judged anew
 /// each time, by the rules of this release.

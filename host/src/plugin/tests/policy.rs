@@ -79,7 +79,7 @@ fn a_batch_is_drawn() {
     policy.fill(step(1), &mut plan).unwrap();
     assert_eq!(plan.ids(), [16, 17, 18, 19]);
     assert_eq!(policy.streams().get(0).unwrap().position(), 20);
-    assert!(policy.fuel_used() > 0);
+    assert!(policy.spent().fuel > 0);
     assert!(policy.save().unwrap().is_empty());
 }
 
@@ -89,7 +89,7 @@ fn fuel_is_the_same_in_every_instance() {
     let used = || {
         let mut policy = start(&guest);
         policy.fill(step(0), &mut Plan::new(16)).unwrap();
-        policy.fuel_used()
+        policy.spent().fuel
     };
     assert_eq!(used(), used());
 }

@@ -1,0 +1,55 @@
+"""For Lightning: a loader whose place Lightning itself keeps in its checkpoints.
+
+>>> from curricle.lightning import Loader
+>>> class Model(lightning.LightningModule):
+...     def training_step(self, batch, batch_idx):
+...         return self.network(**batch).loss
+...     ...
+>>> trainer = lightning.Trainer(max_epochs=3, accumulate_grad_batches=4)
+>>> trainer.fit(Model(), Loader("curricle.toml", steps_per_epoch="dataset"), ckpt_path="last.ckpt")
+
+Lightning shards data loaders of torch and no other iterables, so there is nothing to switch off here. It does shard a data loader with a
+:class:`curricle.torch.BatchSampler`: that one takes ``Trainer(use_distributed_sampler=False)``.
+"""
+
+from __future__ import annotations
+
+import curricle.torch
+
+from .errors import ConfigError
+
+__all__ = ["Loader"]
+
+
+class Loader(curricle.torch.Loader):
+    """A :class:`curricle.torch.Loader` for ``Trainer.fit``.
+
+    Its length has to be known, by ``steps`` or ``epochs`` in the run file or by ``steps_per_epoch``: where Lightning knows none it reads one
+    batch ahead, and saves a state that is as far ahead.
+    """
+
+    def __len__(self) -> int:
+        try:
+            return super().__len__()
+        except TypeError as error:
+            raise ConfigError(f"Lightning would save a state that is a batch ahead: {error}", code="config") from None
+
+    @property
+    def sampler(self) -> _Epochs:
+        """What Lightning tells the number of the epoch."""
+        return _Epochs(self)
+
+
+class _Epochs:
+    """Goes to an epoch that lies ahead.
+
+    From a checkpoint of the end of an epoch Lightning restores no loader, and tells the epoch that follows. It does so when it has made its
+    iterator, so one that lies behind is not to be acted on.
+    """
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def set_epoch(self, epoch: int) -> None:
+        if self._loader.epoch < epoch:
+            self._loader.set_epoch(epoch)

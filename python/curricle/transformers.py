@@ -1,0 +1,109 @@
+"""For the Trainer of transformers: a mixin that trains on a loader and keeps its state beside each checkpoint.
+
+>>> import curricle.transformers
+>>> from curricle.torch import Loader
+>>> class Trainer(curricle.transformers.LoaderMixin, transformers.Trainer):
+...     pass
+>>> arguments = transformers.TrainingArguments("out", num_train_epochs=3, gradient_accumulation_steps=4, save_steps=1000)
+>>> trainer = Trainer(model=model, args=arguments, loader=Loader("curricle.toml", steps_per_epoch="dataset"))
+>>> trainer.train(resume_from_checkpoint=True)
+
+The loader knows its rank, so nothing shards it: ``split_batches`` and ``dispatch_batches`` have no effect on it, nor have
+``per_device_train_batch_size``, ``dataloader_num_workers`` and ``train_sampling_strategy``. On resuming it goes to its place at once, so the
+mixin turns the Trainer's own skipping of batches off (``ignore_data_skip``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, get_last_checkpoint
+
+from .errors import ConfigError, StateError
+from .torch import Loader
+
+__all__ = ["STATE_FILE", "LoaderMixin", "LoaderState"]
+
+STATE_FILE = "curricle.json"
+"""Name of the loader's state in the folder of a checkpoint."""
+
+
+class LoaderState(TrainerCallback):
+    """Writes the loader's state into the folder of each checkpoint."""
+
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        # The same on all ranks; those who save the Trainer's own state save it.
+        if args.should_save:
+            save_state(self.loader, Path(args.output_dir or ".") / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}")
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        # The Trainer counts batches from where it resumed, as if that were the start of the epoch.
+        with contextlib.suppress(TypeError):
+            state.epoch = state.global_step * args.gradient_accumulation_steps / len(self.loader)
+
+
+def save_state(loader: Loader, checkpoint: Path) -> None:
+    """Writes the loader's state into a checkpoint's folder, whole or not at all."""
+    part = checkpoint / f"{STATE_FILE}.part"
+    part.write_text(json.dumps(loader.state_dict()))
+    os.replace(part, checkpoint / STATE_FILE)
+
+
+def load_state(loader: Loader, checkpoint: str | os.PathLike[str]) -> None:
+    """Lets the loader go on where it was when the checkpoint was saved.
+
+    Raises:
+        StateError: if there is no state in the folder, or that of another run.
+    """
+    path = Path(checkpoint) / STATE_FILE
+    try:
+        state = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise StateError(f"state `{path}`: cannot read it: {error}; resume from a checkpoint that has one", code="state") from error
+    loader.load_state_dict(state)
+
+
+class LoaderMixin:
+    """To inherit from before ``transformers.Trainer``; takes one argument more, ``loader``."""
+
+    loader: Loader
+    args: TrainingArguments
+
+    def __init__(self, *args: Any, loader: Loader, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.loader = loader
+        self.args.ignore_data_skip = True
+        self.add_callback(LoaderState(loader))  # type: ignore[attr-defined]
+
+    def get_train_dataloader(self) -> Loader:
+        if self.args.auto_find_batch_size:
+            raise ConfigError("`auto_find_batch_size`: the run file has the size of batches; leave it out", code="config")
+        wanted = self.args.gradient_accumulation_steps
+        if self.loader.run.accumulation != wanted:
+            raise ConfigError(
+                f"`gradient_accumulation_steps` of the Trainer is {wanted}, and a step of the run has {self.loader.run.accumulation} batches on"
+                " this rank; give both the same",
+                code="config",
+            )
+        return self.loader
+
+    def num_examples(self, dataloader: Any) -> int:
+        """Samples of an epoch over all ranks."""
+        if id(dataloader) != id(self.loader):
+            return super().num_examples(dataloader)  # type: ignore[misc, no-any-return]
+        return len(self.loader) * self.loader.run.micro_batch_size * self.loader.run.dp_world_size
+
+    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
+        """As of the Trainer; with a checkpoint the loader goes on where it was when that was saved."""
+        checkpoint = get_last_checkpoint(self.args.output_dir) if resume_from_checkpoint is True else resume_from_checkpoint  # type: ignore[no-untyped-call]
+        if checkpoint:
+            load_state(self.loader, checkpoint)
+        return super().train(resume_from_checkpoint, *args, **kwargs)  # type: ignore[misc]

@@ -1,0 +1,155 @@
+"""With Lightning: its own checkpoints keep the loader's place, and nothing shards it again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import run_file, tokens_of
+
+pytest.importorskip("torch")
+lightning = pytest.importorskip("lightning")
+pytest.importorskip("torchdata")
+
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from processes import run_ranks
+from tiny import KEYS, Tiny
+from torchdata.stateful_dataloader import StatefulDataLoader
+
+import curricle
+from curricle.lightning import Loader
+from curricle.torch import BatchSampler
+
+
+class Model(lightning.LightningModule):
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = Tiny()
+
+    def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        return self.network(**batch)["loss"]
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(self.parameters())
+
+
+def trainer_of(folder: Path, epochs: int = 3, checkpoints: ModelCheckpoint | None = None, **options: Any) -> Any:
+    return lightning.Trainer(
+        default_root_dir=folder,
+        accelerator="cpu",
+        max_epochs=epochs,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[] if checkpoints is None else [checkpoints],
+        enable_checkpointing=checkpoints is not None,
+        **options,
+    )
+
+
+def every_step(folder: Path) -> ModelCheckpoint:
+    return ModelCheckpoint(folder / "checkpoints", filename="{step}", every_n_train_steps=1, save_top_k=-1)
+
+
+def every_epoch(folder: Path) -> ModelCheckpoint:
+    return ModelCheckpoint(folder / "checkpoints", filename="{epoch}", save_top_k=-1, save_on_train_epoch_end=True)
+
+
+def whole(path: Path, n: int) -> list[list[int]]:
+    return [batch.ids.tolist() for batch, _ in zip(curricle.Loader(path), range(n))]
+
+
+def fit(path: Path, folder: Path, epochs: int = 3, checkpoint: Path | None = None, steps_per_epoch: int = 5, **options: Any) -> Model:
+    model = Model()
+    trainer = trainer_of(folder, epochs, **options)
+    trainer.fit(model, Loader(path, steps_per_epoch=steps_per_epoch, keys=KEYS), ckpt_path=checkpoint)
+    return model
+
+
+def test_epochs_follow_one_another(folder: Path) -> None:
+    path = run_file(folder)
+    assert fit(path, folder).network.seen == whole(path, 15)
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_a_checkpoint_of_any_step_goes_on_at_the_next_batch(folder: Path, accumulation: int) -> None:
+    path = run_file(folder, batch=f"gradient-accumulation-steps = {accumulation}")
+    seen = whole(path, 15 * accumulation)
+    first = fit(path, folder, checkpoints=every_step(folder), accumulate_grad_batches=accumulation)
+    assert first.network.seen == seen
+    # Steps in an epoch and at the end of one.
+    for step in (1, 4, 5, 7, 10, 14):
+        resumed = fit(path, folder, checkpoint=folder / "checkpoints" / f"step={step}.ckpt", accumulate_grad_batches=accumulation)
+        assert resumed.network.seen == seen[step * accumulation :], step
+        for name, value in first.state_dict().items():
+            assert torch.equal(value, resumed.state_dict()[name]), (step, name)
+
+
+def test_a_checkpoint_of_an_epoch_goes_on_with_the_next(folder: Path) -> None:
+    path = run_file(folder)
+    seen = whole(path, 15)
+    fit(path, folder, checkpoints=every_epoch(folder))
+    for epoch in (0, 1):
+        resumed = fit(path, folder, checkpoint=folder / "checkpoints" / f"epoch={epoch}.ckpt")
+        assert resumed.network.seen == seen[(epoch + 1) * 5 :], epoch
+
+
+def test_one_epoch_may_be_the_whole_run(folder: Path) -> None:
+    path = run_file(folder, rest="epochs = 2")
+    seen = [batch.ids.tolist() for batch in curricle.Loader(path)]
+    first = Model()
+    trainer_of(folder, 1, every_step(folder)).fit(first, Loader(path, keys=KEYS))
+    assert first.network.seen == seen
+    second = Model()
+    trainer_of(folder, 1).fit(second, Loader(path, keys=KEYS), ckpt_path=folder / "checkpoints" / "step=9.ckpt")
+    assert second.network.seen == seen[9:]
+
+
+def test_a_loader_of_unknown_length_is_refused(folder: Path) -> None:
+    with pytest.raises(curricle.ConfigError, match=r"batch ahead.*steps_per_epoch"):
+        trainer_of(folder, 1).fit(Model(), Loader(run_file(folder), keys=KEYS))
+
+
+def train_sampled(rank: int, world: int, path: Path, folder: Path, epochs: int, checkpoint: Path | None) -> list[list[int]]:
+    os.environ.update({"LOCAL_RANK": str(rank), "NODE_RANK": "0", "WORLD_SIZE": str(world)})
+    loader = StatefulDataLoader(curricle.Dataset(folder / "corpus"), batch_sampler=BatchSampler(path, steps_per_epoch=5), collate_fn=firsts)
+    model = Model()
+    trainer = trainer_of(folder, epochs, every_step(folder), devices=world, strategy="ddp", use_distributed_sampler=False)
+    trainer.fit(model, loader, ckpt_path=checkpoint)
+    return model.network.seen
+
+
+def firsts(samples: list[Any]) -> dict[str, torch.Tensor]:
+    """The first token of each sample, by which it is known."""
+    first = torch.tensor([int(sample[0]) for sample in samples])
+    return {"input_ids": torch.stack([first, first], 1), "labels": torch.stack([first, first], 1), "ids": first}
+
+
+def test_a_data_loader_with_the_batch_sampler_is_not_sharded_again_where_that_is_switched_off(folder: Path) -> None:
+    path = run_file(folder)
+    seen = [[int(tokens_of(i)[0]) for i in ids] for ids in whole(path, 10)]
+    shares = run_ranks(folder, 2, train_sampled, path, folder, 2, None)
+    assert [a + b for a, b in zip(*shares)] == seen
+    rest = run_ranks(folder, 2, train_sampled, path, folder, 2, folder / "checkpoints" / "step=7.ckpt")
+    assert [a + b for a, b in zip(*rest)] == seen[7:]
+
+
+def train(rank: int, world: int, path: Path, folder: Path, epochs: int, checkpoint: Path | None) -> list[list[int]]:
+    # As a launcher sets it; the ranks have met already.
+    os.environ.update({"LOCAL_RANK": str(rank), "NODE_RANK": "0", "WORLD_SIZE": str(world)})
+    options: dict[str, Any] = {"devices": world, "strategy": "ddp", "checkpoints": every_step(folder)}
+    return fit(path, folder, epochs, checkpoint, **options).network.seen
+
+
+def test_two_processes_see_disjoint_shares_also_after_resuming(folder: Path) -> None:
+    path = run_file(folder)
+    seen = whole(path, 15)
+    shares = run_ranks(folder, 2, train, path, folder, 2, None)
+    assert [a + b for a, b in zip(*shares)] == seen[:10]
+    rest = run_ranks(folder, 2, train, path, folder, 3, folder / "checkpoints" / "step=7.ckpt")
+    assert [a + b for a, b in zip(*rest)] == seen[7:]
+    # One process goes on with what two began.
+    assert fit(path, folder, checkpoint=folder / "checkpoints" / "step=7.ckpt").network.seen == seen[7:]

@@ -1,0 +1,144 @@
+"""With the Trainer of transformers: the state lies beside each checkpoint, and nothing is skipped twice."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import run_file
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+pytest.importorskip("accelerate")
+
+import torch
+from processes import run_ranks
+from tiny import KEYS, VOCABULARY, Tiny
+
+import curricle
+from curricle.torch import Loader
+from curricle.transformers import STATE_FILE, LoaderMixin
+
+
+class Trainer(LoaderMixin, transformers.Trainer):
+    pass
+
+
+def trainer_of(path: Path, folder: Path, steps_per_epoch: int | None = 5, keys: list[str] | None = KEYS, model: Any = None, **options: Any) -> Any:
+    usual = {"num_train_epochs": 3, "save_steps": 1, "report_to": [], "use_cpu": True, "disable_tqdm": True, "save_total_limit": None}
+    arguments = transformers.TrainingArguments(str(folder / "out"), **{**usual, **options})
+    loader = Loader(path, steps_per_epoch=steps_per_epoch, keys=keys)
+    return Trainer(model=model or Tiny(), args=arguments, loader=loader)
+
+
+def whole(path: Path, n: int) -> list[list[int]]:
+    return [batch.ids.tolist() for batch, _ in zip(curricle.Loader(path), range(n))]
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_a_checkpoint_of_any_step_goes_on_at_the_next_batch(folder: Path, accumulation: int) -> None:
+    path = run_file(folder, batch=f"gradient-accumulation-steps = {accumulation}")
+    seen = whole(path, 15 * accumulation)
+    first = trainer_of(path, folder, gradient_accumulation_steps=accumulation)
+    first.train()
+    assert first.model.seen == seen
+    for step in (1, 4, 5, 7, 10, 14):
+        resumed = trainer_of(path, folder, gradient_accumulation_steps=accumulation)
+        checkpoint = folder / "out" / f"checkpoint-{step}"
+        assert (checkpoint / STATE_FILE).exists()
+        resumed.train(resume_from_checkpoint=str(checkpoint))
+        assert resumed.model.seen == seen[step * accumulation :], step
+        assert resumed.state.global_step == 15 and resumed.state.epoch == pytest.approx(3)
+        for name, value in first.model.state_dict().items():
+            assert torch.equal(value, resumed.model.state_dict()[name]), (step, name)
+
+
+def test_the_last_checkpoint_is_found(folder: Path) -> None:
+    path = run_file(folder)
+    trainer_of(path, folder, max_steps=7).train()
+    resumed = trainer_of(path, folder)
+    resumed.train(resume_from_checkpoint=True)
+    assert resumed.model.seen == whole(path, 15)[7:]
+
+
+def test_a_run_whose_length_nobody_knows_takes_max_steps(folder: Path) -> None:
+    path = run_file(folder)
+    trainer = trainer_of(path, folder, steps_per_epoch=None, max_steps=6)
+    trainer.train()
+    assert trainer.model.seen == whole(path, 6)
+    resumed = trainer_of(path, folder, steps_per_epoch=None, max_steps=9)
+    resumed.train(resume_from_checkpoint=str(folder / "out" / "checkpoint-4"))
+    assert resumed.model.seen == whole(path, 9)[4:]
+
+
+def test_a_checkpoint_without_a_state_is_refused(folder: Path) -> None:
+    path = run_file(folder)
+    trainer_of(path, folder, max_steps=2).train()
+    (folder / "out" / "checkpoint-2" / STATE_FILE).unlink()
+    with pytest.raises(curricle.StateError, match=f"checkpoint-2/{STATE_FILE}.*resume from a checkpoint that has one"):
+        trainer_of(path, folder).train(resume_from_checkpoint=True)
+
+
+def test_another_accumulation_than_that_of_the_run_is_refused(folder: Path) -> None:
+    path = run_file(folder, batch="gradient-accumulation-steps = 2")
+    with pytest.raises(curricle.ConfigError, match=r"gradient_accumulation_steps.* is 4, .* has 2 batches"):
+        trainer_of(path, folder, gradient_accumulation_steps=4).train()
+
+
+def test_a_search_for_a_batch_size_is_refused(folder: Path) -> None:
+    with pytest.raises(curricle.ConfigError, match=r"auto_find_batch_size.*run file"):
+        trainer_of(run_file(folder), folder, auto_find_batch_size=True).train()
+
+
+def causal_model() -> Any:
+    torch.manual_seed(3)
+    config = transformers.LlamaConfig(
+        vocab_size=VOCABULARY, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=64
+    )
+    return transformers.LlamaForCausalLM(config)
+
+
+@pytest.mark.parametrize("layout", ['layout = "packed"', 'layout = "padded"', 'layout = "rows"\nrow-length = 64\npacker = "first-fit"'])
+def test_a_model_of_transformers_has_the_same_loss_of_a_batch_however_it_lies(folder: Path, layout: str) -> None:
+    """So no sample sees another, nothing is predicted across samples, and nothing of what fills up counts."""
+    batch = next(iter(curricle.Loader(run_file(folder, batch=layout))))
+    model = causal_model()
+    with torch.no_grad():
+        found = model(**curricle.torch.tensors(batch), use_cache=False).loss
+        total, predicted = 0.0, 0
+        dataset = curricle.Dataset(folder / "corpus")
+        for i in batch.ids.tolist():
+            tokens = torch.tensor(dataset[i].astype("int64"))[None]
+            if tokens.shape[1] > 1:
+                total += model(input_ids=tokens, labels=tokens).loss.item() * (tokens.shape[1] - 1)
+                predicted += tokens.shape[1] - 1
+    assert found.item() == pytest.approx(total / predicted, rel=1e-5)
+
+
+def test_the_trainer_trains_a_model_of_transformers(folder: Path) -> None:
+    path = run_file(folder)
+    trainer = trainer_of(path, folder, keys=None, model=causal_model(), max_steps=3)
+    assert trainer.train().training_loss > 0
+
+
+def train(rank: int, world: int, path: Path, folder: Path, epochs: int, checkpoint: str | None) -> list[list[int]]:
+    os.environ.update({"LOCAL_RANK": str(rank), "RANK": str(rank), "WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"})
+    trainer = trainer_of(path, folder, num_train_epochs=epochs, ddp_backend="gloo")
+    trainer.train(resume_from_checkpoint=checkpoint)
+    return trainer.model.seen
+
+
+def test_two_processes_see_disjoint_shares_also_after_resuming(folder: Path) -> None:
+    path = run_file(folder)
+    seen = whole(path, 15)
+    shares = run_ranks(folder, 2, train, path, folder, 2, None)
+    assert [a + b for a, b in zip(*shares)] == seen[:10]
+    checkpoint = str(folder / "out" / "checkpoint-7")
+    rest = run_ranks(folder, 2, train, path, folder, 3, checkpoint)
+    assert [a + b for a, b in zip(*rest)] == seen[7:]
+    alone = trainer_of(path, folder)
+    alone.train(resume_from_checkpoint=checkpoint)
+    assert alone.model.seen == seen[7:]
