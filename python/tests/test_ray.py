@@ -172,9 +172,11 @@ def test_data_that_is_not_the_datasets_is_refused_with_what_is_wrong(cluster: Cl
     refused(in_pieces(table, 3), curricle.ConfigError, "`tasks_in_flight`: it is 0", tasks_in_flight=0)
 
 
-def test_a_metric_that_refuses_is_told_as_on_this_machine(cluster: Cluster, corpus: Corpus, tmp_path: Path) -> None:
+@pytest.mark.parametrize("config", [{"no-such-key": 1}, {"max-vocab": 10}], ids=["its configuration", "a token"])
+def test_what_a_metric_refuses_is_told_as_on_this_machine(cluster: Cluster, corpus: Corpus, tmp_path: Path, config: dict[str, int]) -> None:
     with pytest.raises(curricle.CurricleError) as here:
-        curricle.analyze(corpus.dataset, "seqlen", out=tmp_path, config={"no-such-key": 1})
+        curricle.analyze(corpus.dataset, "vocab-rarity", out=tmp_path, config=config)
     with pytest.raises(type(here.value)) as there:
-        curricle.ray.analyze(in_pieces(corpus.table(), 3), "seqlen", dataset=corpus.outline, out=tmp_path, config={"no-such-key": 1})
+        curricle.ray.analyze(in_pieces(corpus.table(), 3), "vocab-rarity", dataset=corpus.outline, out=tmp_path, config=config, tasks_in_flight=1)
     assert str(there.value) == str(here.value)
+    assert vars(there.value) == vars(here.value)

@@ -89,6 +89,16 @@ def test_the_function_for_map_in_arrow_can_be_used_alone(data: DataFrame, corpus
     assert files(tmp_path, "vocab-rarity") == corpus.local("vocab-rarity")
 
 
+def test_what_a_metric_refuses_is_told_as_on_this_machine(data: DataFrame, corpus: Corpus, tmp_path: Path) -> None:
+    config = {"max-vocab": 10}
+    with pytest.raises(curricle.PluginError) as here:
+        curricle.analyze(corpus.dataset, "vocab-rarity", out=tmp_path, config=config)
+    with pytest.raises(type(here.value)) as there:
+        curricle.spark.analyze(data, "vocab-rarity", dataset=corpus.outline, id_column="id", out=tmp_path, config=config, partitions=1)
+    assert str(there.value) == str(here.value)
+    assert vars(there.value) == vars(here.value)
+
+
 def test_data_that_is_not_the_datasets_is_refused_with_what_is_wrong(spark: SparkSession, data: DataFrame, corpus: Corpus, tmp_path: Path) -> None:
     n = len(corpus.lengths)
 

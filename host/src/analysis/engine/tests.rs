@@ -321,7 +321,7 @@ fn what_does_not_belong_together_is_refused_with_what_is_wrong() {
     let too_many = Worker::in_blocks(&plugin, blocks(&dataset), &[vec![0; 8], vec![0; 8]]).unwrap_err();
     assert_eq!(
         too_many.to_string(),
-        "there are results of 2 passes, and metric `m` makes 1; give a worker what the collector of the same metric has"
+        "there are results of 2 passes, and metric `hand-made` makes 1; give a worker what the collector of the same metric has"
     );
 
     let bytes = late.to_bytes();
