@@ -15,7 +15,7 @@ fn examples() -> tempfile::TempDir {
     let text = text.display().to_string();
     curricle_ok(&["import", &text, "--out", &corpus, "--include", "rs,md,toml", "--domain", "extension"]);
     curricle_ok(&["analyze", &corpus, "--metric", "seqlen", "--metric", "vocab-rarity"]);
-    for (length, stride) in [("2049", "2048"), ("512", "512")] {
+    for (length, stride) in [("2049", "2048"), ("512", "512"), ("257", "256")] {
         let out = format!("{corpus}/columns-{length}");
         let view = ["--sequence-length", length, "--stride", stride];
         curricle_ok(&[&["analyze", &corpus, "--metric", "vocab-rarity", "--out", &out], &view[..]].concat());
@@ -66,7 +66,7 @@ fn every_example_run_file_gives_batches_of_this_repositorys_own_text() {
         curricle_ok(&["simulate", &run, "--steps", "20"]);
         n += 1;
     }
-    assert_eq!(n, 8);
+    assert_eq!(n, 9);
 }
 
 #[test]
