@@ -15,7 +15,7 @@ from torch.nn import functional
 
 import curricle
 
-BYTES, WIDTH = 256, 64
+BYTES, WIDTH, IGNORED = 256, 64, -100
 # How far back the second tap of each block reaches: 1 + 1 + 2 + 4 + 8 + 16 bytes are seen together.
 REACHES = (1, 2, 4, 8, 16)
 
@@ -92,12 +92,17 @@ def main() -> None:
         loader.load_state_dict(checkpoint["loader"])
         curve = checkpoint["curve"]
 
+    def keep() -> None:
+        save(path, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "loader": loader.state_dict(), "curve": curve})
+
     total = 0.0
     batches = iter(loader)
     while len(curve) < args.steps and (batch := next(batches, None)) is not None:
         rows = batch.torch(dtype=torch.int64, pin_memory=device.type == "cuda").to(device, non_blocking=True)
-        logits = model(rows[:, :-1])
-        loss = functional.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten()) / batch.n_micro_batches
+        # With samples of different lengths rows are filled up; what fills them is nothing to learn.
+        is_token = torch.from_numpy(batch.attention_mask).to(device)
+        targets = rows.masked_fill(~is_token, IGNORED)[:, 1:].flatten()
+        loss = functional.cross_entropy(model(rows[:, :-1]).flatten(0, 1), targets, ignore_index=IGNORED) / batch.n_micro_batches
         loss.backward()
         total += loss.item()
         if not batch.is_last_of_step:
@@ -108,9 +113,10 @@ def main() -> None:
         curve.append({"loss": total, **difficulties})
         print(f"step {batch.step}", *(f"{name} {value!r}" for name, value in curve[-1].items()), flush=True)
         total = 0.0
-        if len(curve) == args.steps or len(curve) % args.save_every == 0:
-            save(path, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "loader": loader.state_dict(), "curve": curve})
-    if args.plot:
+        if len(curve) % args.save_every == 0:
+            keep()
+    keep()
+    if args.plot and curve:
         draw(args.out / "losses.png", curve)
 
 

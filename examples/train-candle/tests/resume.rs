@@ -35,6 +35,8 @@ fn trainer(corpus: &TempDir, out: &str, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_train-candle"));
     command.arg(corpus.path().join("train.toml")).arg("--out").arg(corpus.path().join(out));
     command.args(["--steps", &STEPS.to_string(), "--save-every", &SAVE_EVERY.to_string()]).args(more);
+    // Threads would wait for one another longer than such small products take, where other tests run beside them.
+    command.env("RAYON_NUM_THREADS", "1");
     command
 }
 
