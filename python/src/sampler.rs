@@ -35,14 +35,21 @@ struct Inner {
     before: SamplerState,
 }
 
+/// Lets a sampler go on a thread of its own: its thread may be in the middle of a call of a plugin, for which neither the interpreter nor its end should
+/// wait. In a forked process that thread is not there to be waited for at all, so what belongs to it is left behind.
+fn let_go(inner: Option<Inner>, home: Home) {
+    if home.is_here() {
+        // Without a thread it is dropped here.
+        let _ = thread::Builder::new().name("curricle-close".into()).spawn(move || drop(inner));
+    } else {
+        std::mem::forget(inner);
+    }
+}
+
 impl Drop for Sampler {
     fn drop(&mut self) {
-        // Its thread may be in the middle of a call of a plugin, for which neither the interpreter nor its end should wait.
-        if let Some(inner) = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner).take()
-            && self.home.check("sampler").is_ok()
-        {
-            // Without a thread it is dropped here.
-            let _ = thread::Builder::new().name("curricle-close".into()).spawn(move || drop(inner));
+        if let Some(inner) = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            let_go(Some(inner), self.home);
         }
     }
 }
@@ -128,8 +135,7 @@ impl Sampler {
     }
 
     fn close(&self) {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let _ = thread::Builder::new().name("curricle-close".into()).spawn(move || drop(inner));
+        let_go(self.inner.lock().unwrap_or_else(PoisonError::into_inner).take(), self.home);
     }
 }
 

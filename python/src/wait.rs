@@ -23,9 +23,14 @@ impl Home {
         Home(process::id())
     }
 
+    /// Whether this is the process.
+    pub(crate) fn is_here(self) -> bool {
+        self.0 == process::id()
+    }
+
     /// Refuses to go on in another process.
     pub(crate) fn check(self, what: &str) -> PyResult<()> {
-        if self.0 == process::id() {
+        if self.is_here() {
             return Ok(());
         }
         let message = format!(
