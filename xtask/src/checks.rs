@@ -8,7 +8,11 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::tasks::{cargo, places, plugins, root, run, target};
+use crate::{
+    build::plugins,
+    cargo::{cargo, places},
+    repository::{root, run, target},
+};
 
 /// How long a target is fuzzed if nobody says so.
 pub(crate) const SECONDS: u64 = 600;

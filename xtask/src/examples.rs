@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::tasks;
+use crate::{
+    cargo::curricle,
+    repository::{root, run, target},
+};
 
 /// What all of them are made with, besides their own folders.
 const SHARED: [&str; 5] = ["wit", "guest-sdk", "cli/src/build", "cli/src/project.rs", "xtask/tools"];
@@ -17,22 +20,22 @@ const MADE: [&str; 3] = ["target", "node_modules", "__pycache__"];
 
 /// Builds those that changed since the last time.
 pub(crate) fn build() -> Result<()> {
-    build_all(&projects(&tasks::root().join("plugins").join("languages"))?, "plugins")
+    build_all(&projects(&root().join("plugins").join("languages"))?, "plugins")
 }
 
 /// The same of plugins that tests alone want.
 pub(crate) fn build_soak() -> Result<()> {
-    let folder = tasks::root().join("tests").join("soak");
+    let folder = root().join("tests").join("soak");
     build_all(&entries(&folder)?, "hostile")
 }
 
 fn build_all(projects: &[PathBuf], out: &str) -> Result<()> {
-    let root = tasks::root();
+    let root = root();
     let mut shared = DefaultHasher::new();
     for path in SHARED {
         hash(&root.join(path), &mut shared)?;
     }
-    let stamps = tasks::target().join(out).join(".built");
+    let stamps = target().join(out).join(".built");
     fs::create_dir_all(&stamps).with_context(|| format!("cannot create `{}`", stamps.display()))?;
     for project in projects {
         let name = project.strip_prefix(&root).unwrap_or(project).display().to_string();
@@ -42,7 +45,7 @@ fn build_all(projects: &[PathBuf], out: &str) -> Result<()> {
         if fs::read_to_string(&stamp).is_ok_and(|old| old == value) {
             continue;
         }
-        tasks::run(&format!("building {name}"), "", tasks::curricle().arg("build").arg(&name).args(["--out", &format!("target/{out}")]))?;
+        run(&format!("building {name}"), "", curricle().arg("build").arg(&name).args(["--out", &format!("target/{out}")]))?;
         fs::write(&stamp, value).with_context(|| format!("cannot write `{}`", stamp.display()))?;
     }
     Ok(())

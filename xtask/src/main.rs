@@ -1,8 +1,12 @@
 //! `cargo xtask …`: set-up, demo, tests. A plugin author needs none of it.
 
+mod build;
+mod cargo;
 mod checks;
 mod examples;
+mod repository;
 mod setup;
+mod tally;
 mod tasks;
 mod wheel;
 
@@ -48,7 +52,7 @@ fn main() -> ExitCode {
 fn run(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["setup"] => setup::run(),
-        ["plugins"] => tasks::plugins(),
+        ["plugins"] => build::plugins(),
         ["wheel"] => wheel::release(),
         ["python"] => tasks::python(None),
         ["python", filter] if !filter.starts_with('-') => tasks::python(Some(filter)),

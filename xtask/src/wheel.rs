@@ -9,17 +9,23 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{setup, tasks};
+use crate::{
+    build::builtins,
+    cargo::{cargo, places},
+    repository::{root, run, target},
+    setup,
+    tally::Tally,
+};
 
 /// Says to this program that maturin takes it for cargo.
 const JOINED: &str = "CURRICLE_JOINED_BUILD";
 
 /// The wheel as people get it, in `target/wheels`.
 pub(crate) fn release() -> Result<()> {
-    tasks::builtins()?;
-    tasks::run("building the command", "", &mut tasks::cargo(&["build", "--release", "--package", "curricle-cli"]))?;
-    carry(&tasks::target().join("release").join("curricle"))?;
-    let wheels = tasks::target().join("wheels");
+    builtins()?;
+    run("building the command", "", &mut cargo(&["build", "--release", "--package", "curricle-cli"]))?;
+    carry(&target().join("release").join("curricle"))?;
+    let wheels = target().join("wheels");
     if wheels.exists() {
         fs::remove_dir_all(&wheels).with_context(|| format!("cannot replace `{}`", wheels.display()))?;
     }
@@ -29,19 +35,19 @@ pub(crate) fn release() -> Result<()> {
 /// Measures the released wheel against other loaders.
 pub(crate) fn bench(filter: Option<&str>) -> Result<()> {
     release()?;
-    let folder = tasks::root().join("python").join("benches");
+    let folder = root().join("python").join("benches");
     let python = setup::environment("peers", &folder.join("requirements.txt"))?;
-    install(&python, &only_wheel(&tasks::target().join("wheels"))?)?;
+    install(&python, &only_wheel(&target().join("wheels"))?)?;
     let mut peers = Command::new(&python);
-    peers.arg(folder.join("peers.py")).arg("--folder").arg(tasks::target().join("bench").join("peers")).args(filter);
-    tasks::run("measuring", "", peers.env_remove("PYTHONPATH").env("CURRICLE_CACHE", tasks::target().join("cache")))
+    peers.arg(folder.join("peers.py")).arg("--folder").arg(target().join("bench").join("peers")).args(filter);
+    run("measuring", "", peers.env_remove("PYTHONPATH").env("CURRICLE_CACHE", target().join("cache")))
 }
 
 /// Puts a wheel into an environment that has what it needs.
 fn install(python: &Path, wheel: &Path) -> Result<()> {
     let mut pip = Command::new(python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--force-reinstall"]).arg(wheel);
-    tasks::run("installing the wheel", "", &mut pip)
+    run("installing the wheel", "", &mut pip)
 }
 
 /// The wheel in a folder.
@@ -57,8 +63,8 @@ fn only_wheel(folder: &Path) -> Result<PathBuf> {
 
 /// The wheel that the tests install: of the workspace's build, so that nothing is compiled twice.
 fn development() -> Result<PathBuf> {
-    carry(&tasks::target().join("debug").join("curricle"))?;
-    let wheels = tasks::target().join("wheels-dev");
+    carry(&target().join("debug").join("curricle"))?;
+    let wheels = target().join("wheels-dev");
     if wheels.exists() {
         fs::remove_dir_all(&wheels).with_context(|| format!("cannot replace `{}`", wheels.display()))?;
     }
@@ -67,28 +73,28 @@ fn development() -> Result<PathBuf> {
 }
 
 fn maturin(arguments: &[&str], joined: Option<&Path>) -> Result<()> {
-    let python = setup::environment("wheel", &tasks::root().join("python").join("build-requirements.txt"))?;
+    let python = setup::environment("wheel", &root().join("python").join("build-requirements.txt"))?;
     let mut maturin = Command::new(python.with_file_name("maturin"));
     maturin.args(["build", "--quiet", "--manifest-path", "python/Cargo.toml"]).args(arguments);
     if let Some(out) = joined {
         maturin.env("CARGO", env::current_exe().context("cannot find this program's own file")?).env(JOINED, "1").arg("--out").arg(out);
     }
-    tasks::run("building the wheel", "", &mut maturin)
+    run("building the wheel", "", &mut maturin)
 }
 
 /// What this program does where maturin asks it to be cargo: compiling one package by itself would compile most of its dependencies again, with
 /// fewer features. None if it was called by anybody else.
 pub(crate) fn as_cargo(arguments: &[&str]) -> Option<Result<()>> {
     env::var_os(JOINED)?;
-    let mut cargo = tasks::cargo(&[]);
-    cargo.env_remove(JOINED).env_remove("CARGO");
+    let mut command = cargo(&[]);
+    command.env_remove(JOINED).env_remove("CARGO");
     // What maturin says to the build script of PyO3 would have it and all that follows built again.
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PYO3_")) {
-        cargo.env_remove(name);
+        command.env_remove(name);
     }
     Some(match arguments {
-        ["rustc", ..] => built(cargo.args(["build", "--workspace", "--all-targets", "--message-format", "json-render-diagnostics"])),
-        others => ended(cargo.args(others).status()),
+        ["rustc", ..] => built(command.args(["build", "--workspace", "--all-targets", "--message-format", "json-render-diagnostics"])),
+        others => ended(command.args(others).status()),
     })
 }
 
@@ -114,7 +120,7 @@ fn ended(status: std::io::Result<std::process::ExitStatus>) -> Result<()> {
 
 /// Puts the command and the built-in plugins into the package.
 fn carry(command: &Path) -> Result<()> {
-    let package = tasks::root().join("python").join("curricle");
+    let package = root().join("python").join("curricle");
     let (bin, plugins) = (package.join("bin"), package.join("plugins"));
     for folder in [&bin, &plugins] {
         if folder.exists() {
@@ -128,7 +134,7 @@ fn carry(command: &Path) -> Result<()> {
     let _ = Command::new("strip").arg(&carried).stderr(Stdio::null()).status();
     for name in builtin_names()? {
         let file = format!("{name}.wasm");
-        let from = tasks::target().join("plugins").join(&file);
+        let from = target().join("plugins").join(&file);
         fs::copy(&from, plugins.join(&file)).with_context(|| format!("cannot copy `{}`", from.display()))?;
     }
     Ok(())
@@ -136,17 +142,17 @@ fn carry(command: &Path) -> Result<()> {
 
 /// The plugins of `plugins/`, by their folders.
 fn builtin_names() -> Result<Vec<String>> {
-    let folder = tasks::root().join("plugins");
+    let folder = root().join("plugins");
     let mut names = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("cannot read the folder `{}`", folder.display()))? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if tasks::target().join("plugins").join(format!("{name}.wasm")).is_file() {
+        if target().join("plugins").join(format!("{name}.wasm")).is_file() {
             names.push(name);
         }
     }
     names.sort();
-    ensure!(!names.is_empty(), "no built-in plugin is in `{}`", tasks::target().join("plugins").display());
+    ensure!(!names.is_empty(), "no built-in plugin is in `{}`", target().join("plugins").display());
     Ok(names)
 }
 
@@ -157,29 +163,27 @@ fn lint(python: &Path) -> Result<()> {
         ("lints of the Python package", "ruff", &["check", "--quiet", "."]),
         ("types of the Python package", "mypy", &["curricle"]),
     ];
-    tools
-        .iter()
-        .try_for_each(|(what, tool, arguments)| tasks::run(what, "python", Command::new(python.with_file_name(tool)).args(*arguments)))
+    tools.iter().try_for_each(|(what, tool, arguments)| run(what, "python", Command::new(python.with_file_name(tool)).args(*arguments)))
 }
 
 /// Builds the wheel, installs it beside the frameworks in an environment of its own, and runs the tests of the package there.
-pub(crate) fn test(filter: Option<&str>, tally: &mut tasks::Tally) -> Result<()> {
+pub(crate) fn test(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     let wheel = development()?;
-    let requirements = tasks::root().join("python").join("tests").join("requirements.txt");
+    let requirements = root().join("python").join("tests").join("requirements.txt");
     let python = setup::environment("python-tests", &requirements)?;
     install(&python, &wheel)?;
     lint(&python)?;
     // From a folder without a package of this name, so that the installed one is tested.
-    let folder = tasks::root().join("python");
+    let folder = root().join("python");
     let mut pytest = Command::new(&python);
     pytest.args(["-m", "pytest", "--durations", "10", "--config-file"]).arg(folder.join("pyproject.toml")).arg(folder.join("tests"));
-    pytest.envs(tasks::places()).env_remove("PYTHONPATH");
+    pytest.envs(places()).env_remove("PYTHONPATH");
     pytest.env("CURRICLE_WHEEL", &wheel).env_remove("CURRICLE_BIN").env_remove("CURRICLE_PLUGINS");
     if let Some(filter) = filter {
         pytest.args(["-k", filter]);
     }
     eprintln!("==> testing the Python package");
-    let mut child = pytest.current_dir(tasks::target()).stdout(Stdio::piped()).spawn().context("cannot start pytest")?;
+    let mut child = pytest.current_dir(target()).stdout(Stdio::piped()).spawn().context("cannot start pytest")?;
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).lines() {
             let line = line.context("cannot read what pytest prints")?;

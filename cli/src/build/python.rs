@@ -16,13 +16,14 @@ use crate::project::{Kind, Manifest};
 const TOOL: &str = "componentize-py==0.25.1";
 
 /// The package, part of this program.
-const PACKAGE: [(&str, &str); 15] = [
+const PACKAGE: [(&str, &str); 16] = [
     ("curricle_guest/__init__.py", include_str!("../../../guest-sdk/python/curricle_guest/__init__.py")),
     ("curricle_guest/_component.py", include_str!("../../../guest-sdk/python/curricle_guest/_component.py")),
     ("curricle_guest/_errors.py", include_str!("../../../guest-sdk/python/curricle_guest/_errors.py")),
     ("curricle_guest/_host.py", include_str!("../../../guest-sdk/python/curricle_guest/_host.py")),
     ("curricle_guest/_plan.py", include_str!("../../../guest-sdk/python/curricle_guest/_plan.py")),
     ("curricle_guest/_policy_host.py", include_str!("../../../guest-sdk/python/curricle_guest/_policy_host.py")),
+    ("curricle_guest/_refusals.py", include_str!("../../../guest-sdk/python/curricle_guest/_refusals.py")),
     ("curricle_guest/_samples.py", include_str!("../../../guest-sdk/python/curricle_guest/_samples.py")),
     ("curricle_guest/_sandbox.py", include_str!("../../../guest-sdk/python/curricle_guest/_sandbox.py")),
     ("curricle_guest/_streams.py", include_str!("../../../guest-sdk/python/curricle_guest/_streams.py")),

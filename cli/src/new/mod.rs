@@ -1,5 +1,6 @@
 //! `curricle new`: a project that builds, passes its tests and samples something sensible as it stands.
 
+mod below;
 mod names;
 mod sdk;
 mod templates;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use include_dir::{Dir, include_dir};
 use toml::{Table, Value};
 
-use super::templates::below;
+use super::below::below;
 
 static SOURCE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/src");
 static DERIVE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/derive");

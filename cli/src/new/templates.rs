@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use include_dir::{Dir, include_dir};
 
-use super::{names::Names, sdk};
+use super::{below::below, names::Names, sdk};
 
 static TEMPLATES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
@@ -125,11 +125,6 @@ impl Template {
         }
         Ok(files)
     }
-}
-
-/// Every file below a folder.
-pub(super) fn below(folder: &'static Dir<'static>) -> Vec<&'static include_dir::File<'static>> {
-    folder.dirs().flat_map(below).chain(folder.files()).collect()
 }
 
 fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {

@@ -15,16 +15,14 @@ use oci_client::{
 use serde_json::json;
 
 use super::{
+    LAYER,
     fetch::{Patience, Source},
-    reference::is_local,
+    reference::{is_local, no_entry, unreachable},
 };
 use crate::terminal;
 
-/// Media types of the configuration and of the file.
+/// Media type of the configuration.
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
-pub(super) const LAYER: &str = "application/wasm";
-/// The file's, as older tools wrote it.
-pub(super) const OLD_LAYER: &str = "application/vnd.wasm.content.layer.v1+wasm";
 /// When an artifact was made goes into its digest, and the same plugin pushed twice is the same.
 const CREATED: &str = "1970-01-01T00:00:00Z";
 
@@ -125,18 +123,6 @@ impl<'a> Registry<'a> {
         };
         anyhow::Error::new(error).context(words)
     }
-}
-
-pub(super) fn no_entry(reference: &Reference) -> String {
-    let registry = reference.resolve_registry();
-    format!(
-        "the registry at `{registry}` does not let this user at `{reference}`; log in to it (`docker login {registry}`, or any tool that writes \
-         docker's `config.json`)"
-    )
-}
-
-pub(super) fn unreachable(reference: &Reference) -> String {
-    format!("cannot reach the registry at `{}`; check its name and the network", reference.resolve_registry())
 }
 
 /// What docker's `config.json`, which other tools write too, says of a registry.

@@ -15,8 +15,8 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{
-    client::{LAYER, OLD_LAYER, no_entry, unreachable},
-    reference::is_local,
+    LAYER, OLD_LAYER,
+    reference::{is_local, no_entry, unreachable},
 };
 
 /// Manifests that list layers; a list of manifests for several processors is no plugin.

@@ -23,6 +23,20 @@ pub(super) fn is_local(reference: &Reference) -> bool {
     host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// What to say where a registry turns a user away.
+pub(super) fn no_entry(reference: &Reference) -> String {
+    let registry = reference.resolve_registry();
+    format!(
+        "the registry at `{registry}` does not let this user at `{reference}`; log in to it (`docker login {registry}`, or any tool that writes \
+         docker's `config.json`)"
+    )
+}
+
+/// What to say where a registry does not answer.
+pub(super) fn unreachable(reference: &Reference) -> String {
+    format!("cannot reach the registry at `{}`; check its name and the network", reference.resolve_registry())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,11 +12,7 @@ use oci_client::secrets::RegistryAuth;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{
-    client::{LAYER, Registry},
-    fetch::Patience,
-    reference::parse,
-};
+use super::{LAYER, client::Registry, fetch::Patience, reference::parse};
 
 /// Nobody is waited for that says nothing.
 const SHORT_SILENCE: Patience = Patience { silence: Duration::from_millis(400), ..Patience::USUAL };

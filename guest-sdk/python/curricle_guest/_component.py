@@ -15,15 +15,14 @@ from componentize_py_types import Err
 from wit_world.imports import logging, types
 
 from . import _host, _sandbox, _traceback
-from ._errors import ConfigError, DataError, Exhausted, Refusal, StateError
+from ._errors import Exhausted, Refusal
 from ._plan import Plan
+from ._refusals import ANSWERS
 from ._samples import Samples
 from ._traits import Config, Metric, Packer, Pacing, Policy, StatefulPolicy
 
 _BASES = {"policy": Policy, "stateful-policy": StatefulPolicy, "metric": Metric, "pacing": Pacing, "packer": Packer}
 _LEVELS = {"debug": types.Level.DEBUG, "info": types.Level.INFO, "warn": types.Level.WARN, "error": types.Level.ERROR}
-_ANSWERS = {ConfigError: types.Error_Config, DataError: types.Error_Data, StateError: types.Error_State}
-_REFUSALS = {answer: refusal for refusal, answer in _ANSWERS.items()}
 
 
 def _log(level: str, message: str) -> None:
@@ -83,21 +82,6 @@ def _only_class(module: ModuleType, base: type) -> type:
     return classes[0]
 
 
-def refusing(function: Any) -> Any:
-    """A function of the host that raises its refusals as ours."""
-
-    def ask(*arguments: Any) -> Any:
-        try:
-            return function(*arguments)
-        except Err as error:
-            answer = error.value
-        if isinstance(answer, types.Error_Exhausted):
-            raise Exhausted("nothing is left to give")
-        raise _REFUSALS[type(answer)](answer.value)
-
-    return ask
-
-
 def _answering(function: Any) -> Any:
     """A function of the plugin whose refusals are answers, and whose other exceptions are logged."""
 
@@ -109,7 +93,7 @@ def _answering(function: Any) -> Any:
         except Exhausted:
             refusal = types.Error_Exhausted()
         except Refusal as error:
-            refusal = _ANSWERS.get(type(error), types.Error_Data)(str(error))
+            refusal = ANSWERS.get(type(error), types.Error_Data)(str(error))
         except BaseException as error:
             _log_defect(error)
             raise

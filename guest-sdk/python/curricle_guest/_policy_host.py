@@ -5,7 +5,7 @@ from wit_world.imports import pacings as _pacings
 from wit_world.imports import plan as _plan
 from wit_world.imports import streams as _streams
 
-from ._component import refusing
+from ._refusals import refusing
 from .dataset import Between, Category, Column, Quantiles
 
 _KINDS = {_dataset.ColumnKind.NUMBER: "number", _dataset.ColumnKind.CATEGORY: "category"}

@@ -14,12 +14,7 @@ use curricle::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{
-    Ask, QUICK, Stop,
-    policy::{self, Stage},
-    scratch,
-    stop::is_refusal,
-};
+use super::{Ask, QUICK, Stop, scratch, stage::Stage};
 use crate::{schema, setting::Setting, subject::Subject};
 
 /// What the checks of one plugin share.
@@ -102,27 +97,6 @@ impl<'a> Bench<'a> {
         let stage = Rc::new(Stage::new(self.setting, samples, &folder)?);
         self.stages.borrow_mut().insert(samples, stage.clone());
         Ok(stage)
-    }
-
-    /// The data of up to so many samples on which the policy works. On less than usual it may say that it needs more.
-    pub(crate) fn stages(&self, most: u64) -> Result<Vec<Rc<Stage>>, Stop> {
-        let plugin = self.policy()?;
-        let (mut found, mut tried) = (Vec::new(), false);
-        for &n in self.sizes.iter().filter(|n| (1..=most).contains(*n)) {
-            self.breathe()?;
-            let stage = self.stage(n)?;
-            tried = true;
-            match policy::works(self, &stage, &plugin) {
-                Err(Stop::Error(error)) if n < QUICK && is_refusal(&error) => continue,
-                // What else goes wrong is for the check to tell.
-                _ => found.push(stage),
-            }
-        }
-        if found.is_empty() {
-            let reason = if tried { "it refuses data of these sizes" } else { "it is not made on so many samples" };
-            return Err(Stop::Skipped(reason.into()));
-        }
-        Ok(found)
     }
 
     pub(crate) fn policy(&self) -> Result<PolicyPlugin> {

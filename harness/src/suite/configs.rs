@@ -110,18 +110,6 @@ fn try_out(bench: &Bench<'_>, config: &Value) -> Result<(), Stop> {
     }
 }
 
-/// Compares with the answers of another process.
-pub(super) fn another_process(bench: &Bench<'_>, here: Result<String, Stop>) -> Checked {
-    let Some(ask) = bench.elsewhere else { return Err(Stop::Skipped("`curricle test` asks another process".into())) };
-    let here = here?;
-    let there = ask(bench.config()).map_err(Error::io("ask another process for", &bench.subject.path))?;
-    if here != there {
-        let failure = Failure::new("another process was answered otherwise", "look for what an answer depends on besides the question");
-        return Err(failure.with_diff(here, there).into());
-    }
-    Ok(format!("{} answers", words::number(here.lines().count() as u64)))
-}
-
 /// Whether a plugin would have needed more memory than its limit: what a schema allows may be more than this machine should give.
 fn wants_memory(error: &Error) -> bool {
     matches!(error, Error::Plugin(fault) if fault.kind == FaultKind::Limit && fault.remedy.contains("`limits.memory`"))

@@ -2,10 +2,13 @@
 
 mod bench;
 mod configs;
+mod elsewhere;
 pub(crate) mod metric;
 mod pacing;
 mod packer;
+mod player;
 mod policy;
+mod stage;
 mod stop;
 
 use std::{

@@ -3,7 +3,7 @@
 use curricle::plugin::Pacing;
 use serde_json::Value;
 
-use super::{CheckFn, Checked, Stop, bench::Bench, configs};
+use super::{CheckFn, Checked, Stop, bench::Bench, elsewhere::another_process};
 use crate::{Failure, words};
 
 /// Steps that are asked one by one.
@@ -15,7 +15,7 @@ const FAR: [u64; 12] =
 pub(super) fn checks() -> Vec<(&'static str, CheckFn)> {
     vec![
         ("same-answers", same_answers),
-        ("another-process", |bench| configs::another_process(bench, answers(bench))),
+        ("another-process", |bench| another_process(bench, answers(bench))),
         ("any-order", any_order),
         ("far-steps", far_steps),
         ("budget", budget),

@@ -5,14 +5,14 @@ use std::fmt;
 use curricle::plugin::Packer;
 use serde_json::Value;
 
-use super::{CheckFn, Checked, Stop, bench::Bench, configs};
+use super::{CheckFn, Checked, Stop, bench::Bench, elsewhere::another_process};
 use crate::{Failure, data::noise, words};
 
 pub(super) fn checks() -> Vec<(&'static str, CheckFn)> {
     vec![
         ("bins", bins),
         ("same-answers", same_answers),
-        ("another-process", |bench| configs::another_process(bench, answers(bench))),
+        ("another-process", |bench| another_process(bench, answers(bench))),
         ("same-question", same_question),
         ("budget", budget),
     ]

@@ -14,6 +14,7 @@ mod outline;
 mod mark;
 mod shown;
 mod chunks;
+mod probes;
 mod part;
 mod place;
 mod line;

@@ -4,10 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    chunks::{Blocks, Depth, Reader},
-    mark::{Mark, Marking},
-};
+use super::mark::Mark;
 use crate::{
     Error, Result,
     dataset::{Dataset, Fingerprint, TokenType},
@@ -15,8 +12,6 @@ use crate::{
 
 /// Version of the JSON; others are refused.
 const VERSION: u32 = 1;
-/// Blocks whose samples are remembered by a hash, evenly spaced, the first and the last among them.
-const PROBES: u64 = 8;
 
 /// A dataset without its tokens: how many samples it has and of what, so that samples which come from elsewhere can be analyzed for it, on
 /// machines that do not have its files. As JSON a few kilobytes.
@@ -47,16 +42,6 @@ pub(super) struct Probe {
 }
 
 impl Outline {
-    /// The outline of a dataset. Up to eight blocks of it are read, of about 2 MiB each.
-    ///
-    /// # Errors
-    /// [`Error::Dataset`] if a sample in one of them is damaged.
-    pub fn of(dataset: &Dataset) -> Result<Outline> {
-        let mut outline = Outline::without_probes(dataset);
-        outline.probes = probes(dataset, &Blocks::new(outline.clone()))?;
-        Ok(outline)
-    }
-
     /// The same, for who has the dataset at hand: nothing is read.
     pub(super) fn without_probes(dataset: &Dataset) -> Outline {
         Outline {
@@ -134,42 +119,13 @@ impl Outline {
         Path::new(&self.name)
     }
 
-    /// Number of blocks, the pieces in which the dataset is analyzed; at least 1.
-    pub fn n_blocks(&self) -> u64 {
-        Blocks::new(self.clone()).len()
-    }
-
-    /// Samples of a block, from 1 to 65 536; the last one may have fewer. Sample `i` is in block `i / samples_per_block`.
-    pub fn samples_per_block(&self) -> u64 {
-        Blocks::new(self.clone()).samples_each()
-    }
-
     pub(super) fn probes(&self) -> &[Probe] {
         &self.probes
     }
 
-    #[cfg(test)]
     pub(super) fn with_probes(self, probes: Vec<Probe>) -> Outline {
         Outline { probes, ..self }
     }
-}
-
-/// Marks of a few blocks of a dataset.
-pub(super) fn probes(dataset: &Dataset, blocks: &Blocks) -> Result<Vec<Probe>> {
-    let n = blocks.len().min(PROBES);
-    let mut reader = Reader::default();
-    let mut marking = Marking::default();
-    let mut found = Vec::new();
-    for i in 0..n {
-        let last = u128::from(blocks.len() - 1);
-        let block = (last * u128::from(i) / u128::from(n.saturating_sub(1).max(1))) as u64;
-        reader.read(dataset, blocks, block, Depth::Tokens, |samples| {
-            marking.add(samples.offsets, Some(samples.tokens));
-            Ok(())
-        })?;
-        found.push(Probe { block, mark: marking.take(true) });
-    }
-    Ok(found)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]

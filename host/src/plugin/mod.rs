@@ -11,9 +11,10 @@
 
 mod bindings;
 mod limits;
-mod label;
+mod contract;
 mod engine;
 mod report;
+mod label;
 mod meter;
 mod log;
 mod call;
@@ -34,10 +35,11 @@ pub(crate) mod tests;
 
 pub use self::{
     call::Spent,
+    contract::CONTRACT,
     engine::without_signals,
     fetched::{OCI, keep},
     inspect::{Inspection, inspect},
-    label::{CONTRACT, Label},
+    label::Label,
     limits::Limits,
     metric::{Metric, MetricPlugin, Needs, Samples},
     outline::Kind,

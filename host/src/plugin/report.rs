@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasmtime::Trap;
 
 use super::{
-    label::{CONTRACT, is_newer},
+    contract::{CONTRACT, is_newer},
     limits::{Limits, STACK, show_bytes, show_time},
 };
 use crate::{

@@ -16,7 +16,7 @@ use std::{
 
 use anyhow::Result;
 
-use crate::tasks;
+use crate::repository::target;
 
 /// Sees to it that plugins in Rust can be built, the built-in ones among them.
 pub(crate) fn rust() -> Result<()> {
@@ -44,7 +44,7 @@ pub(crate) fn browser() -> Result<()> {
 
 /// Folders in which `curricle build` looks for compilers before it looks elsewhere, as a list of paths.
 pub(crate) fn tools() -> OsString {
-    let tools = tasks::target().join("tools");
+    let tools = target().join("tools");
     let folders = [tools.join("python").join("bin"), tools.join("node").join("node_modules").join(".bin")];
     // Folders whose name holds the separator cannot be in a list at all.
     std::env::join_paths(folders).unwrap_or_default()

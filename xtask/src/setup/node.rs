@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::{apt, print};
-use crate::tasks;
+use crate::repository::{root, target};
 
 /// Releases of Node before this one lack what componentize-js is written in.
 const OLDEST: u32 = 20;
@@ -17,8 +17,8 @@ const OLDEST: u32 = 20;
 /// Installs what `xtask/tools/package-lock.json` says, unless that is what is there.
 pub(super) fn run() -> Result<()> {
     node()?;
-    let from = tasks::root().join("xtask").join("tools");
-    let folder = tasks::target().join("tools").join("node");
+    let from = root().join("xtask").join("tools");
+    let folder = target().join("tools").join("node");
     let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()));
     let wanted = read(&from.join("package-lock.json"))?;
     let stamp = folder.join("installed.json");

@@ -8,17 +8,17 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::tasks;
+use crate::repository::{root, target};
 
 /// Installs what `xtask/tools/requirements.txt` says, unless that is what is there.
 pub(super) fn run() -> Result<()> {
-    environment("python", &tasks::root().join("xtask").join("tools").join("requirements.txt")).map(drop)
+    environment("python", &root().join("xtask").join("tools").join("requirements.txt")).map(drop)
 }
 
 /// The Python of the environment `target/tools/NAME`, which has what a file of requirements says.
 pub(super) fn environment(name: &str, requirements: &Path) -> Result<PathBuf> {
     let wanted = fs::read_to_string(requirements).with_context(|| format!("cannot read `{}`", requirements.display()))?;
-    let folder = tasks::target().join("tools").join(name);
+    let folder = target().join("tools").join(name);
     let (stamp, python) = (folder.join("installed.txt"), folder.join("bin").join("python"));
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(python);

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result, bail};
 
 use super::{apt, succeeds};
-use crate::tasks::target;
+use crate::repository::target;
 
 const PACKAGE: &str = "docker-registry";
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use self::round::documents;
 pub(crate) use self::round::{Found, Number, analyze, chunk};
-use super::{CheckFn, Stop, bench::Bench, configs};
+use super::{CheckFn, Stop, bench::Bench, elsewhere::another_process};
 
 /// Samples that are measured in memory.
 const SAMPLES: usize = 240;
@@ -15,7 +15,7 @@ const SAMPLES: usize = 240;
 pub(super) fn checks() -> Vec<(&'static str, CheckFn)> {
     vec![
         ("same-answers", checks::same_answers),
-        ("another-process", |bench| configs::another_process(bench, answers(bench))),
+        ("another-process", |bench| another_process(bench, answers(bench))),
         ("chunks", checks::chunks),
         ("token-widths", checks::token_widths),
         ("partials", checks::partials),

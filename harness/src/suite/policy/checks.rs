@@ -2,12 +2,12 @@
 
 use curricle::{Error, Run, RunConfig};
 
-use super::{FEW_STEPS, STEPS, Stage, run};
+use super::{FEW_STEPS, STEPS, run, stages};
 use crate::{
     Failure,
     answer::Answer,
     data,
-    suite::{Checked, QUICK, Stop, bench::Bench, of_samples, shell_word, sizes},
+    suite::{Checked, QUICK, Stop, bench::Bench, of_samples, shell_word, sizes, stage::Stage},
     words,
 };
 
@@ -31,7 +31,7 @@ pub(super) fn empty_dataset(bench: &Bench<'_>) -> Checked {
 pub(super) fn exact_sizes(bench: &Bench<'_>) -> Checked {
     let plugin = bench.policy()?;
     let mut tried = Vec::new();
-    for stage in bench.stages(u64::MAX)? {
+    for stage in stages(bench, u64::MAX)? {
         let more = u32::try_from(stage.samples.saturating_mul(2).saturating_add(5)).unwrap_or(u32::MAX).min(4096);
         for size in [1, 3, 32, more] {
             bench.breathe()?;
@@ -51,7 +51,7 @@ pub(super) fn exact_sizes(bench: &Bench<'_>) -> Checked {
 pub(super) fn same_answers(bench: &Bench<'_>) -> Checked {
     let (one, other) = (bench.policy()?, bench.policy()?);
     let mut tried = Vec::new();
-    for stage in bench.stages(u64::MAX)? {
+    for stage in stages(bench, u64::MAX)? {
         let (steps, size) = extent(&stage);
         let first = run(bench, &stage, &one, steps, size).map_err(|stop| at(stop, &stage, ""))?;
         let second = run(bench, &stage, &other, steps, size).map_err(|stop| at(stop, &stage, ""))?;
@@ -66,7 +66,7 @@ pub(super) fn restored_at_every_step(bench: &Bench<'_>) -> Checked {
     let plugin = bench.policy()?;
     let stateful = plugin.is_stateful();
     let mut tried = Vec::new();
-    for stage in bench.stages(u64::MAX)? {
+    for stage in stages(bench, u64::MAX)? {
         let (steps, size) = extent(&stage);
         let inner = || -> Result<(), Stop> {
             let whole = run(bench, &stage, &plugin, steps, size)?;
@@ -92,7 +92,7 @@ pub(super) fn no_hidden_state(bench: &Bench<'_>) -> Checked {
     let plugin = bench.policy()?;
     let stateful = plugin.is_stateful();
     let mut n_starts = 0;
-    for stage in bench.stages(QUICK)? {
+    for stage in stages(bench, QUICK)? {
         let (steps, size) = extent(&stage);
         let mut inner = || -> Result<(), Stop> {
             let mut player = stage.start(&plugin, None)?;
@@ -124,7 +124,7 @@ pub(super) fn no_hidden_state(bench: &Bench<'_>) -> Checked {
 pub(super) fn save_changes_nothing(bench: &Bench<'_>) -> Checked {
     let plugin = bench.policy()?;
     let (mut largest, mut tried) = (0, Vec::new());
-    for stage in bench.stages(QUICK)? {
+    for stage in stages(bench, QUICK)? {
         let (steps, size) = extent(&stage);
         let mut inner = || -> Result<(), Stop> {
             let never = run(bench, &stage, &plugin, steps, size)?;
@@ -153,7 +153,7 @@ pub(super) fn save_changes_nothing(bench: &Bench<'_>) -> Checked {
 pub(super) fn budget(bench: &Bench<'_>) -> Checked {
     let plugin = bench.policy()?;
     let (mut worst, mut memory) = ((0, 0, 0, 0), 0);
-    for stage in bench.stages(u64::MAX)? {
+    for stage in stages(bench, u64::MAX)? {
         let (steps, _) = extent(&stage);
         for size in [32, 1024] {
             let mut player = stage.start(&plugin, None)?;

@@ -1,15 +1,14 @@
 //! Policies: exact sizes, the same plans again, and nothing remembered but what is saved.
 
 mod checks;
-mod player;
-mod stage;
+
+use std::rc::Rc;
 
 use curricle::plugin::PolicyPlugin;
 use serde_json::Value;
 
 use self::checks::same;
-pub(crate) use self::stage::Stage;
-use super::{CheckFn, QUICK, Stop, bench::Bench, configs};
+use super::{CheckFn, QUICK, Stop, bench::Bench, elsewhere::another_process, stage::Stage, stop::is_refusal};
 use crate::answer::Answer;
 
 /// Steps of a run over a small dataset, and over a large one.
@@ -21,7 +20,7 @@ pub(super) fn checks(stateful: bool) -> Vec<(&'static str, CheckFn)> {
         ("empty-dataset", checks::empty_dataset),
         ("exact-sizes", checks::exact_sizes),
         ("same-answers", checks::same_answers),
-        ("another-process", |bench| configs::another_process(bench, answers(bench))),
+        ("another-process", |bench| another_process(bench, answers(bench))),
         ("restored-at-every-step", checks::restored_at_every_step),
         ("no-hidden-state", checks::no_hidden_state),
     ];
@@ -40,8 +39,29 @@ pub(super) fn try_out(bench: &Bench<'_>, config: &Value) -> Result<(), Stop> {
     same(&first, &run(bench, &stage, &plugin, 6, 8)?, "a second instance plans otherwise than the first")
 }
 
+/// The data of up to so many samples on which the policy works. On less than usual it may say that it needs more.
+fn stages(bench: &Bench<'_>, most: u64) -> Result<Vec<Rc<Stage>>, Stop> {
+    let plugin = bench.policy()?;
+    let (mut found, mut tried) = (Vec::new(), false);
+    for &n in bench.sizes.iter().filter(|n| (1..=most).contains(*n)) {
+        bench.breathe()?;
+        let stage = bench.stage(n)?;
+        tried = true;
+        match works(bench, &stage, &plugin) {
+            Err(Stop::Error(error)) if n < QUICK && is_refusal(&error) => continue,
+            // What else goes wrong is for the check to tell.
+            _ => found.push(stage),
+        }
+    }
+    if found.is_empty() {
+        let reason = if tried { "it refuses data of these sizes" } else { "it is not made on so many samples" };
+        return Err(Stop::Skipped(reason.into()));
+    }
+    Ok(found)
+}
+
 /// Whether a small dataset is enough for it: all steps of a run, in batches of the sizes that the checks ask for.
-pub(super) fn works(bench: &Bench<'_>, stage: &Stage, plugin: &PolicyPlugin) -> Result<(), Stop> {
+fn works(bench: &Bench<'_>, stage: &Stage, plugin: &PolicyPlugin) -> Result<(), Stop> {
     if stage.samples < QUICK {
         for size in [1, 32] {
             run(bench, stage, plugin, STEPS, size)?;

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::{
     super::{
         chunks::Blocks,
-        outline::{Outline, probes},
+        outline::Outline,
+        probes::probes,
         tests::{Folder, bytes, guests, load, make, small},
     },
     *,

@@ -4,10 +4,21 @@ use curricle::{
     Result,
     batch::{Plan, Refusal},
     plugin::{Filled, Policy, Step},
+    streams::StreamState,
 };
 
-use super::stage::Standing;
 use crate::{answer::Answer, data::Lengths};
+
+/// Where a run stands between two steps, as the host's state has it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Standing {
+    pub(super) step: u64,
+    pub(super) consumed_samples: u64,
+    pub(super) consumed_tokens: u64,
+    pub(super) streams: Vec<StreamState>,
+    /// What a stateful policy saved.
+    pub(super) memory: Option<Vec<u8>>,
+}
 
 /// A policy in the middle of a run.
 #[derive(Debug)]

@@ -6,10 +6,10 @@ use curricle::{
     Result,
     columns::Columns,
     plugin::{Context, PolicyPlugin},
-    streams::{StreamState, Streams},
+    streams::Streams,
 };
 
-use super::player::Player;
+use super::player::{Player, Standing};
 use crate::{
     data::{ColumnFiles, Lengths, open},
     setting::Setting,
@@ -25,17 +25,6 @@ pub(crate) struct Stage {
     pub(super) lengths: Lengths,
     columns: Arc<Columns>,
     setting: Setting,
-}
-
-/// Where a run stands between two steps, as the host's state has it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Standing {
-    pub(super) step: u64,
-    pub(super) consumed_samples: u64,
-    pub(super) consumed_tokens: u64,
-    pub(super) streams: Vec<StreamState>,
-    /// What a stateful policy saved.
-    pub(super) memory: Option<Vec<u8>>,
 }
 
 impl Stage {
