@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 
 from ._native import Batch
@@ -23,7 +24,7 @@ def usual_keys(layout: str) -> tuple[str, ...]:
 def tensors(batch: Batch, keys: Sequence[str] | None = None, pin_memory: bool = False) -> dict[str, torch.Tensor]:
     """A batch as a dict of tensors, under the names that models of transformers have for their arguments.
 
-    All are rows × columns; packed batches are one row. Each is made in one pass of native code.
+    All are rows × columns; packed batches are one row. Each is written in one pass of native code, into pinned memory too.
 
     =================  =======  =============================================================================================
     ``input_ids``      int64    tokens
@@ -41,19 +42,16 @@ def tensors(batch: Batch, keys: Sequence[str] | None = None, pin_memory: bool = 
         batch: What a :class:`curricle.Loader` yielded.
         keys: Which of these, or names of the columns in ``batch.columns`` (float64, one dimension). Left out, the first three, and the
             fourth if each sample has a row.
-        pin_memory: Copies to memory that a GPU reads directly.
+        pin_memory: Makes them in memory that a GPU reads directly.
     """
     found = {}
     for key in usual_keys(batch.layout) if keys is None else keys:
-        make = _MADE.get(key)
-        if make is not None:
-            tensor = make(batch)
-        elif key in batch.columns:
-            tensor = torch.from_numpy(batch.columns[key])
-        else:
-            known = ", ".join([*_MADE, *batch.columns])
-            raise ValueError(f"`keys`: a batch has no `{key}`; there are {known}, and columns that `values` in the run file names")
-        found[key] = tensor.pin_memory() if pin_memory else tensor
+        if key in _WRITTEN:
+            found[key] = torch.empty(_rows(batch), dtype=torch.int64, pin_memory=pin_memory)
+            _WRITTEN[key](batch, found[key].numpy())
+            continue
+        shared = torch.from_numpy(_shared(batch, key))
+        found[key] = shared.pin_memory() if pin_memory else shared
     return found
 
 
@@ -61,29 +59,26 @@ def _rows(batch: Batch) -> tuple[int, ...]:
     return (1, *batch.tokens.shape) if batch.layout == "packed" else batch.tokens.shape
 
 
-def _copied(copy: Callable[[Batch], Callable[..., None]]) -> Callable[[Batch], torch.Tensor]:
-    def make(batch: Batch) -> torch.Tensor:
-        tensor = torch.empty(_rows(batch), dtype=torch.int64)
-        copy(batch)(tensor.numpy())
-        return tensor
-
-    return make
-
-
-def _offsets(batch: Batch) -> torch.Tensor:
-    offsets = batch.cu_seqlens
-    if offsets is None:
-        raise ValueError(f"`keys`: `cu_seqlens` is of packed batches, and this one is {batch.layout}; ask for `sample_index`")
-    return torch.from_numpy(offsets)
-
-
-_MADE: dict[str, Callable[[Batch], torch.Tensor]] = {
-    "input_ids": _copied(lambda batch: batch.copy_tokens),
-    "position_ids": lambda batch: torch.from_numpy(batch.position_ids).view(_rows(batch)),
-    "labels": _copied(lambda batch: batch.copy_labels),
-    "attention_mask": lambda batch: torch.from_numpy(batch.attention_mask).view(_rows(batch)).to(torch.int64),
-    "sample_index": lambda batch: torch.from_numpy(batch.sample_index).view(_rows(batch)),
-    "cu_seqlens": _offsets,
-    "ids": lambda batch: torch.from_numpy(batch.ids),
-    "lengths": lambda batch: torch.from_numpy(batch.lengths),
+_WRITTEN: dict[str, Callable[[Batch, np.ndarray], None]] = {
+    "input_ids": Batch.copy_tokens,
+    "position_ids": Batch.copy_position_ids,
+    "labels": Batch.copy_labels,
+    "attention_mask": Batch.copy_attention_mask,
+    "sample_index": Batch.copy_sample_index,
 }
+"""What writes each into memory of the tensor's own."""
+
+
+def _shared(batch: Batch, key: str) -> np.ndarray:
+    """An array that a tensor can share."""
+    if key in ("ids", "lengths"):
+        return batch.ids if key == "ids" else batch.lengths
+    if key == "cu_seqlens":
+        offsets = batch.cu_seqlens
+        if offsets is None:
+            raise ValueError(f"`keys`: `cu_seqlens` is of packed batches, and this one is {batch.layout}; ask for `sample_index`")
+        return offsets
+    if key in batch.columns:
+        return batch.columns[key]
+    known = ", ".join([*_WRITTEN, "cu_seqlens", "ids", "lengths", *batch.columns])
+    raise ValueError(f"`keys`: a batch has no `{key}`; there are {known}, and columns that `values` in the run file names")

@@ -46,7 +46,11 @@ class Batch:
         """Tokens, of the dataset's type: one dimension if samples lie end to end, rows × columns if rows are filled up."""
     @property
     def cu_seqlens(self) -> np.ndarray[Any, np.dtype[np.int32]] | None:
-        """Where samples begin and the last one ends, for attention over sequences of different lengths; None where rows are filled up."""
+        """Where samples begin and the last one ends, for attention over sequences of different lengths; None where rows are filled up.
+
+        Raises:
+            OverflowError: if there are 2³¹ tokens or more.
+        """
     @property
     def columns(self) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
         """Values of the columns that the run file's ``values`` names, one for each sample."""
@@ -63,6 +67,12 @@ class Batch:
         """Copies the tokens into an array of int64 or int32 of as many elements, in one pass."""
     def copy_labels(self, out: np.ndarray[Any, Any], nothing: int = -100) -> None:
         """Copies what a model is to predict: the tokens, but ``nothing`` where there is none and where a sample begins behind another."""
+    def copy_position_ids(self, out: np.ndarray[Any, Any]) -> None:
+        """Copies the place of each token in its sample into such an array, 0 where there is none."""
+    def copy_attention_mask(self, out: np.ndarray[Any, Any]) -> None:
+        """Writes 1 into such an array where a token is, 0 where there is none."""
+    def copy_sample_index(self, out: np.ndarray[Any, Any]) -> None:
+        """Copies which sample of the batch each token is of into such an array, -1 where there is none."""
     def torch(self, dtype: torch.dtype | None = None, pin_memory: bool = False) -> torch.Tensor:
         """The tokens as a tensor: of the batch's own memory, or with ``dtype`` or ``pin_memory`` a copy."""
     def __dlpack__(self, *args: Any, **keywords: Any) -> Any: ...

@@ -10,7 +10,7 @@ use numpy::{
     ndarray::{ArrayView1, ArrayView2},
 };
 use pyo3::{
-    exceptions::{PyTypeError, PyValueError},
+    exceptions::{PyOverflowError, PyTypeError, PyValueError},
     prelude::*,
     types::{PyDict, PyTuple},
 };
@@ -63,7 +63,7 @@ impl Batch {
         if batch.of_step.packed() { Ok(view(this, numbers)) } else { rows(this, numbers, batch.inner.shape) }
     }
 
-    /// Writes something of every token's place; what lies between samples is left as it is.
+    /// An array of something of every token's place.
     fn of_places<'py, T: Element + Clone>(
         &self,
         py: Python<'py>,
@@ -72,18 +72,22 @@ impl Batch {
     ) -> PyResult<Bound<'py, PyAny>> {
         let [n_rows, n_columns] = self.inner.shape;
         let mut values = vec![nothing; n_rows.saturating_mul(n_columns)];
-        py.detach(|| {
-            for (i, (start, length)) in self.inner.starts.iter().zip(&self.inner.lengths).enumerate() {
-                let start = *start as usize;
-                let places = values.get_mut(start..start + *length as usize).unwrap_or_default();
-                places.iter_mut().enumerate().for_each(|(t, place)| *place = value(i, t));
-            }
-        });
+        py.detach(|| write_places(&self.inner, &mut values, value));
         let flat = PyArray1::from_vec(py, values);
         if self.of_step.packed() {
             return Ok(flat.into_any());
         }
         flat.call_method1("reshape", (n_rows, n_columns))
+    }
+}
+
+/// Writes something of every token's place, which is that of its sample in the batch and its own in the sample; what lies between samples is
+/// left as it is.
+fn write_places<T>(batch: &MicroBatch, out: &mut [T], value: impl Fn(usize, usize) -> T) {
+    for (i, (start, length)) in batch.starts.iter().zip(&batch.lengths).enumerate() {
+        let start = *start as usize;
+        let places = out.get_mut(start..start + *length as usize).unwrap_or_default();
+        places.iter_mut().enumerate().for_each(|(t, place)| *place = value(i, t));
     }
 }
 
@@ -206,6 +210,27 @@ fn fill<'py, T: Element + Taken + Send>(
     Ok(())
 }
 
+/// Fills such an array with a number of every token's place, and `nothing` elsewhere.
+fn fill_places(
+    batch: &MicroBatch,
+    out: &Bound<'_, PyUntypedArray>,
+    nothing: i32,
+    value: impl Fn(usize, usize) -> i64 + Copy + Send,
+) -> PyResult<()> {
+    fn write<T: Taken>(batch: &MicroBatch, out: &mut [T], nothing: i32, value: impl Fn(usize, usize) -> i64) -> bool {
+        // Where samples lie end to end, every place is written below.
+        if batch.lengths.iter().map(|length| *length as usize).sum::<usize>() < out.len() {
+            out.fill(T::of(nothing.into()));
+        }
+        write_places(batch, out, |i, t| T::of(value(i, t)));
+        true
+    }
+    match Wanted::of(out)? {
+        Wanted::Int64 => fill::<i64>(batch, out, |out| write(batch, out, nothing, value)),
+        Wanted::Int32 => fill::<i32>(batch, out, |out| write(batch, out, nothing, value)),
+    }
+}
+
 /// What an array holds that is to be written to.
 enum Wanted {
     Int64,
@@ -294,11 +319,17 @@ impl Batch {
     }
 
     #[getter]
-    fn cu_seqlens<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<i32>>> {
-        // A micro-batch has less than 8 GiB of tokens; kernels count in 32 bits and could not take more than fit them.
-        self.of_step
-            .packed()
-            .then(|| PyArray1::from_iter(py, self.inner.offsets().into_iter().map(|end| i32::try_from(end).unwrap_or(i32::MAX))))
+    fn cu_seqlens<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyArray1<i32>>>> {
+        if !self.of_step.packed() {
+            return Ok(None);
+        }
+        let offsets = self.inner.offsets();
+        let offsets: Vec<i32> = offsets.iter().map_while(|end| i32::try_from(*end).ok()).collect();
+        if offsets.len() <= self.inner.ids.len() {
+            let message = "a micro-batch holds 2³¹ tokens or more, which `cu_seqlens` cannot count; make `micro-batch-size` smaller";
+            return Err(PyOverflowError::new_err(message));
+        }
+        Ok(Some(PyArray1::from_vec(py, offsets)))
     }
 
     #[getter]
@@ -343,6 +374,21 @@ impl Batch {
             Wanted::Int64 => fill::<i64>(batch, out, |out| with_type!(batch, copy_predicted(batch, out, i64::from(nothing)))),
             Wanted::Int32 => fill::<i32>(batch, out, |out| with_type!(batch, copy_predicted(batch, out, nothing))),
         }
+    }
+
+    /// Copies the place of each token in its sample into such an array, and 0 to all other places.
+    fn copy_position_ids(&self, out: &Bound<'_, PyUntypedArray>) -> PyResult<()> {
+        fill_places(&self.inner, out, 0, |_, t| t as i64)
+    }
+
+    /// Writes 1 into such an array where a token is, and 0 to all other places.
+    fn copy_attention_mask(&self, out: &Bound<'_, PyUntypedArray>) -> PyResult<()> {
+        fill_places(&self.inner, out, 0, |_, _| 1)
+    }
+
+    /// Copies which sample of the batch each token is of into such an array, and -1 to all other places.
+    fn copy_sample_index(&self, out: &Bound<'_, PyUntypedArray>) -> PyResult<()> {
+        fill_places(&self.inner, out, -1, |i, _| i as i64)
     }
 
     #[pyo3(signature = (dtype = None, pin_memory = false))]

@@ -130,6 +130,38 @@ def test_rows_of_several_samples_are_told_apart_by_positions_and_labels(folder: 
     np.testing.assert_array_equal(made["labels"].ravel(), expected)
 
 
+LAYOUTS = ["", 'layout = "padded"\npad-to = 40\npad-token = 999', 'layout = "rows"\nrow-length = 64\npacker = "first-fit"']
+
+
+@pytest.mark.parametrize("batch", LAYOUTS)
+@pytest.mark.parametrize("dtype", [np.int64, np.int32])
+def test_what_tensors_are_written_from_fills_any_memory_with_what_the_arrays_say(folder: Path, batch: str, dtype: type) -> None:
+    made = next(iter(curricle.Loader(run_file(folder, batch=batch))))
+    out = np.full(made.tokens.shape, 77, dtype)
+    for copy, expected in [
+        (made.copy_tokens, made.tokens),
+        (made.copy_position_ids, made.position_ids),
+        (made.copy_attention_mask, made.attention_mask),
+        (made.copy_sample_index, made.sample_index),
+    ]:
+        copy(out)
+        np.testing.assert_array_equal(out, expected)
+
+
+def test_the_wide_tensors_are_written_where_a_gpu_reads_and_nothing_is_copied_there_afterwards(folder: Path, monkeypatch: Any) -> None:
+    batch = next(iter(curricle.Loader(run_file(folder))))
+    asked, empty = [], torch.empty
+
+    def noted(*shape: Any, pin_memory: bool, **options: Any) -> Any:
+        asked.append(pin_memory)
+        return empty(*shape, **options)
+
+    monkeypatch.setattr(torch, "empty", noted)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pytest.fail("a second copy"))
+    made = curricle.torch.tensors(batch, ["input_ids", "position_ids", "labels", "attention_mask", "sample_index"], pin_memory=True)
+    assert asked == [True] * 5 and all(tensor.dtype == torch.int64 for tensor in made.values())
+
+
 def test_a_loader_of_torch_yields_what_was_asked_for(folder: Path) -> None:
     path = run_file(folder, rest="steps = 3", batch='values = ["seqlen"]\nmicro-batch-size = 8')
     loader = curricle.torch.Loader(path, keys=["ids", "seqlen", "cu_seqlens", "sample_index", "lengths"], device="cpu")
