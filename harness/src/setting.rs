@@ -6,8 +6,7 @@ use std::{
 };
 
 use curricle::{
-    Error, PacingConfig, Result,
-    pacing::{Curve, Pacing},
+    Error, PacingConfig, PacingSource, Result,
     plugin::{Limits, PacingPlugin, Pacings, find},
 };
 use serde_json::Value;
@@ -85,15 +84,9 @@ impl Setting {
 type PacingFunction = Box<dyn FnMut(u64) -> Result<f64> + Send>;
 
 fn start(written: &PacingConfig, name: &str, folder: &Path) -> Result<PacingFunction> {
-    let (first_step, curve) = match written.clone() {
-        PacingConfig::Linear { min, max, steps, quantum, falling, first_step } => {
-            (first_step, Curve::Power { min, max, steps, degree: 1.0, quantum, falling })
-        }
-        PacingConfig::Root { min, max, steps, degree, quantum, falling, first_step } => {
-            (first_step, Curve::Power { min, max, steps, degree, quantum, falling })
-        }
-        PacingConfig::Discrete { difficulty, until, hold_at, first_step } => (first_step, Curve::Discrete { difficulty, until, hold_at }),
-        PacingConfig::Plugin(plugin) => {
+    match written.source(|key| format!("pacing.{name}.{key}"))? {
+        PacingSource::Curve(pacing) => Ok(Box::new(move |step| Ok(pacing.difficulty(step)))),
+        PacingSource::Plugin(plugin) => {
             let path = if plugin.plugin.ends_with(".wasm") { folder.join(&plugin.plugin) } else { find(&plugin.plugin)? };
             let config = serde_json::to_value(&plugin.config).map_err(|error| Error::Config {
                 place: format!("pacing.{name}.config"),
@@ -101,10 +94,7 @@ fn start(written: &PacingConfig, name: &str, folder: &Path) -> Result<PacingFunc
                 remedy: "give strings, finite numbers, lists and tables".into(),
             })?;
             let mut running = PacingPlugin::load(&plugin.plugin, &path, &config, &plugin.limits)?.instantiate()?;
-            return Ok(Box::new(move |step| running.difficulty(step)));
+            Ok(Box::new(move |step| running.difficulty(step)))
         }
-    };
-    let pacing = Pacing { first_step, curve };
-    pacing.check(|key| format!("pacing.{name}.{key}"))?;
-    Ok(Box::new(move |step| Ok(pacing.difficulty(step))))
+    }
 }

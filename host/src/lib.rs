@@ -65,8 +65,8 @@ pub use crate::{
     fault::{Fault, FaultKind},
     hex::hex,
     sampler::{
-        BatchConfig, Change, Changed, DatasetConfig, FellBack, Identity, Layout, Neighbours, Next, OnFault, PacingConfig, PackerConfig,
-        Planned, Planner, PluginConfig, RandomLtdConfig, RankDigest, ReshapeConfig, Run, RunConfig, STATE_VERSION, Sampler, SamplerState,
-        TokensConfig, TruncateConfig,
+        BatchConfig, Change, Changed, DatasetConfig, FellBack, Identity, Layout, Neighbours, Next, OnFault, PacingConfig, PacingSource,
+        PackerConfig, Planned, Planner, PluginConfig, RandomLtdConfig, RankDigest, ReshapeConfig, Run, RunConfig, STATE_VERSION, Sampler,
+        SamplerState, TokensConfig, TruncateConfig,
     },
 };

@@ -4,13 +4,19 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::Result;
 use curricle::{
+    PacingConfig,
     columns::{ColumnWriter, Provenance, ValueType, Values, write_categories},
     dataset::{Dataset, IndexedWriter, Magic, TokenType},
 };
 use serde_json::Value;
 
+use super::Pacings;
+
 /// Samples of the dataset that policies are measured on.
 pub(super) const SAMPLES: u64 = 100_000;
+
+/// A pacing function of which nothing but the name is known: of percentages, and of lengths.
+const RISING: PacingConfig = PacingConfig::Linear { min: 20.0, max: 100.0, steps: 1000, quantum: None, falling: false, first_step: 0 };
 
 /// A number that depends on `i` alone and looks random: the finalizer of SplitMix64 (Steele, Lea and Flood, 2014).
 pub(super) fn noise(i: u64) -> u64 {
@@ -57,6 +63,22 @@ pub(super) fn columns(config: &Value) -> BTreeMap<String, Column> {
     ]);
     named(config, &mut columns);
     columns
+}
+
+/// Adds the pacing functions that a configuration names, in texts under keys that end in `pacing`, and that nobody has defined.
+pub(super) fn pacings(config: &Value, pacings: &mut Pacings) {
+    match config {
+        Value::Object(keys) => {
+            for (key, value) in keys {
+                match value.as_str().filter(|_| key.ends_with("pacing")) {
+                    Some(name) => drop(pacings.entry(name.to_owned()).or_insert(RISING)),
+                    None => self::pacings(value, pacings),
+                }
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| self::pacings(value, pacings)),
+        _ => {}
+    }
 }
 
 fn named(config: &Value, columns: &mut BTreeMap<String, Column>) {
@@ -165,6 +187,15 @@ mod tests {
         assert_eq!(found["loss"], Column::Numbers);
         assert_eq!(found["seqlen"], Column::Lengths);
         assert_eq!(found["site"], Column::Categories(vec!["a".into(), "b".into()]));
+    }
+
+    #[test]
+    fn a_configuration_gets_the_pacing_functions_that_it_names_and_nobody_defined() {
+        let level = PacingConfig::Discrete { difficulty: vec![1.0], until: vec![], hold_at: None, first_step: 0 };
+        let mut found = Pacings::from([("known".to_owned(), level)]);
+        pacings(&json!({ "metrics": [{ "column": "loss", "pacing": "grow" }, { "pacing": "known" }], "pacing": 3 }), &mut found);
+        assert!(matches!(found["grow"], PacingConfig::Linear { .. }) && matches!(found["known"], PacingConfig::Discrete { .. }));
+        assert_eq!(found.len(), 2);
     }
 
     #[test]

@@ -6,12 +6,17 @@ mod native;
 mod spread;
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
-use curricle::plugin::{self, Inspection, Kind};
+use curricle::{
+    PacingConfig,
+    plugin::{self, Inspection, Kind},
+};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::{
@@ -26,7 +31,8 @@ use crate::{build, project::Project, terminal};
 /// project the same crate is also built natively and measured on the same data, without a sandbox.
 ///
 /// A policy gets 100 000 samples with the columns `difficulty` (numbers from 0 to 1), `seqlen` (lengths), `domain` (categories), and every column
-/// that its configuration names under a key such as `column`: one of numbers, or, beside weights, of the categories that are weighted.
+/// that its configuration names under a key such as `column`: one of numbers, or, beside weights, of the categories that are weighted. Pacing
+/// functions that it names under a key such as `pacing` rise from 20 to 100 in 1000 steps, unless the scenario says what they are.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   curricle bench uniform
@@ -38,7 +44,8 @@ pub(crate) struct Args {
     /// A project's folder, which is built first, a `.wasm` file, or the name of a built-in plugin.
     #[arg(value_name = "PLUGIN", default_value = ".")]
     plugin: PathBuf,
-    /// The plugin's configuration: JSON, or a file of JSON or TOML. Left out, that of the first of the project's scenarios that has one.
+    /// The plugin's configuration: JSON, or a file of JSON or TOML. Left out, that of the first of the project's scenarios that has one, with its
+    /// pacing functions.
     #[arg(long, value_name = "JSON|FILE")]
     config: Option<String>,
     /// Steps, calls or chunks to measure at most; ten seconds are given to each work.
@@ -56,15 +63,15 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let path = if args.plugin.is_dir() { built(&args.plugin, folder.path())? } else { plugin::find(&args.plugin.to_string_lossy())? };
     let seen = plugin::inspect(&path)?;
-    let config = configuration(&args)?;
+    let Setting { config, pacings } = setting(&args)?;
     let works = match seen.kind {
-        Kind::Policy | Kind::StatefulPolicy => measure::policy(&path, &config, args.steps, folder.path())?,
+        Kind::Policy | Kind::StatefulPolicy => measure::policy(&path, &config, pacings.clone(), args.steps, folder.path())?,
         Kind::Metric => measure::metric(&path, &config, args.steps.min(200))?,
         Kind::Pacing => measure::pacing(&path, &config, args.steps)?,
         Kind::Packer => measure::packer(&path, &config, args.steps)?,
         other => bail!("a plugin of kind {other:?} cannot be measured; use a newer curricle"),
     };
-    let native = if args.no_native { None } else { native(&args, &seen, &config) };
+    let native = if args.no_native { None } else { native(&args, &seen, &config, &pacings) };
     if args.json {
         return terminal::print_json(&facts(&path, &seen, &config, &works, native.as_ref()));
     }
@@ -80,16 +87,29 @@ fn built(project: &Path, out: &Path) -> Result<PathBuf> {
     }
 }
 
-/// What was given, or is in a scenario, or nothing.
-fn configuration(args: &Args) -> Result<Value> {
-    match &args.config {
-        Some(given) => crate::test::config::read(given),
-        None => of_scenarios(&args.plugin.join("scenarios")),
-    }
+/// What a plugin is measured with.
+#[derive(Debug)]
+struct Setting {
+    config: Value,
+    pacings: Pacings,
 }
 
-fn of_scenarios(folder: &Path) -> Result<Value> {
-    let Ok(entries) = fs::read_dir(folder) else { return Ok(json!({})) };
+/// Pacing functions by their names.
+type Pacings = BTreeMap<String, PacingConfig>;
+
+/// What was given, or is in a scenario, or nothing.
+fn setting(args: &Args) -> Result<Setting> {
+    let mut setting = match &args.config {
+        Some(given) => Setting { config: crate::test::config::read(given)?, pacings: Pacings::new() },
+        None => of_scenarios(&args.plugin.join("scenarios"))?,
+    };
+    data::pacings(&setting.config, &mut setting.pacings);
+    Ok(setting)
+}
+
+fn of_scenarios(folder: &Path) -> Result<Setting> {
+    let nothing = || Setting { config: json!({}), pacings: Pacings::new() };
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(nothing()) };
     let mut files: Vec<PathBuf> =
         entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|p| p.extension().is_some_and(|e| e == "toml")).collect();
     files.sort();
@@ -99,19 +119,29 @@ fn of_scenarios(folder: &Path) -> Result<Value> {
         // Of one that must be refused, nothing can be measured.
         let refused = table.get("expect").is_some_and(|expect| expect.get("refused").is_some());
         if let Some(config) = table.get("config").filter(|_| !refused) {
-            return Ok(serde_json::to_value(config)?);
+            let written = table.get("pacing").cloned().map(Pacings::deserialize).transpose();
+            let mut pacings = written.with_context(|| format!("`{}`: `pacing`", file.display()))?.unwrap_or_default();
+            // What is here beside a scenario is not beside a run that is made for measuring.
+            for plugin in
+                pacings.values_mut().filter_map(|pacing| if let PacingConfig::Plugin(plugin) = pacing { Some(plugin) } else { None })
+            {
+                if plugin.plugin.ends_with(".wasm") {
+                    plugin.plugin = std::path::absolute(folder.join(&plugin.plugin))?.display().to_string();
+                }
+            }
+            return Ok(Setting { config: serde_json::to_value(config)?, pacings });
         }
     }
-    Ok(json!({}))
+    Ok(nothing())
 }
 
 /// Times of the native build, if the project has one; why not, on standard error, if it should have.
-fn native(args: &Args, seen: &Inspection, config: &Value) -> Option<Vec<Spread>> {
+fn native(args: &Args, seen: &Inspection, config: &Value, pacings: &Pacings) -> Option<Vec<Spread>> {
     if !matches!(Project::open(&args.plugin), Ok(Project::Cargo(_))) {
         return None;
     }
     let steps = if seen.kind == Kind::Metric { args.steps.min(200) } else { args.steps };
-    match native::measure(&args.plugin, seen.kind, config, steps) {
+    match native::measure(&args.plugin, seen.kind, config, pacings, steps) {
         Ok(spreads) => Some(spreads),
         Err(error) => {
             eprintln!("not measured natively: {error:#}");
@@ -196,10 +226,13 @@ mod tests {
     #[test]
     fn the_first_scenario_that_runs_lends_its_configuration() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(of_scenarios(&folder.path().join("none")).unwrap(), json!({}));
+        assert_eq!(of_scenarios(&folder.path().join("none")).unwrap().config, json!({}));
         fs::write(folder.path().join("a.toml"), "[config]\nsteps = 0\n[expect]\nrefused = { by = \"config\", says = \"x\" }").unwrap();
         fs::write(folder.path().join("b.toml"), "steps = 3").unwrap();
-        fs::write(folder.path().join("c.toml"), "[config]\nsteps = 9").unwrap();
-        assert_eq!(of_scenarios(folder.path()).unwrap(), json!({ "steps": 9 }));
+        fs::write(folder.path().join("c.toml"), "[config]\nsteps = 9\n[pacing.a]\nkind = \"plugin\"\nplugin = \"p.wasm\"").unwrap();
+        let found = of_scenarios(folder.path()).unwrap();
+        assert_eq!(found.config, json!({ "steps": 9 }));
+        let PacingConfig::Plugin(plugin) = &found.pacings["a"] else { panic!("{:?}", found.pacings) };
+        assert_eq!(Path::new(&plugin.plugin), folder.path().join("p.wasm"));
     }
 }

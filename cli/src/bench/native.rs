@@ -7,10 +7,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use curricle::plugin::Kind;
+use curricle::{PacingSource, plugin::Kind};
 use serde_json::{Value, json};
 
 use super::{
+    Pacings,
     data::{self, Chunk, Column},
     measure::{BATCH, CHUNK, PACKED},
     spread::Spread,
@@ -20,7 +21,7 @@ use super::{
 ///
 /// # Errors
 /// If it cannot be built, or refuses the configuration.
-pub(super) fn measure(folder: &Path, kind: Kind, config: &Value, times: u64) -> Result<Vec<Spread>> {
+pub(super) fn measure(folder: &Path, kind: Kind, config: &Value, pacings: &Pacings, times: u64) -> Result<Vec<Spread>> {
     let folder = folder.canonicalize()?;
     let package = Package::of(&folder)?;
     let place = folder.join("target/curricle/bench");
@@ -45,7 +46,7 @@ pub(super) fn measure(folder: &Path, kind: Kind, config: &Value, times: u64) -> 
         bail!("the native build failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     let asked = place.join("asked.json");
-    put(&asked, &question(kind, config, times, &place)?.to_string())?;
+    put(&asked, &question(kind, config, pacings, times, &place)?.to_string())?;
     let output = Command::new(place.join("target/release/curricle-bench-native")).arg(&asked).stdin(Stdio::null()).output()?;
     if !output.status.success() {
         bail!("natively the plugin refused or failed: {}", String::from_utf8_lossy(&output.stderr).trim());
@@ -55,12 +56,19 @@ pub(super) fn measure(folder: &Path, kind: Kind, config: &Value, times: u64) -> 
 }
 
 /// What the program is to do, with the data that the sandboxed plugin was given.
-fn question(kind: Kind, config: &Value, times: u64, place: &Path) -> Result<Value> {
+fn question(kind: Kind, config: &Value, pacings: &Pacings, times: u64, place: &Path) -> Result<Value> {
     let mut asked = json!({ "config": config, "times": times });
     match kind {
         Kind::Policy | Kind::StatefulPolicy => {
             asked["samples"] = data::SAMPLES.into();
             asked["batch"] = BATCH.into();
+            for (name, pacing) in pacings {
+                let PacingSource::Curve(curve) = pacing.source(|key| format!("pacing.{name}.{key}"))? else {
+                    bail!("the pacing function `{name}` is a plugin, which has no native build here");
+                };
+                let difficulties: Vec<f64> = (0..=times.saturating_add(times / 10)).map(|step| curve.difficulty(step)).collect();
+                asked["pacings"][name] = json!(difficulties);
+            }
             for (name, column) in data::columns(config) {
                 let names = if let Column::Categories(names) = &column { json!(names) } else { Value::Null };
                 let values: Vec<f64> = column.values(data::SAMPLES).collect();

@@ -14,7 +14,12 @@ use super::{
     plugin_config::PluginConfig,
     tokens_config::TokensConfig,
 };
-use crate::{Error, Result, atomic, batch::Overlong, dataset::TokenType};
+use crate::{
+    Error, Result, atomic,
+    batch::Overlong,
+    dataset::TokenType,
+    pacing::{Curve, Pacing},
+};
 
 /// A run file, parsed and not yet checked against the data. Paths in it are relative to [`RunConfig::folder`].
 #[derive(Clone, Debug, Deserialize)]
@@ -228,6 +233,39 @@ pub enum PacingConfig {
 
 fn two() -> f64 {
     2.0
+}
+
+/// What gives the difficulties of a [`PacingConfig`].
+#[derive(Clone, Debug)]
+pub enum PacingSource<'a> {
+    /// A built-in curve, whose numbers were checked.
+    Curve(Pacing),
+    /// A plugin of the `pacing` world.
+    Plugin(&'a PluginConfig),
+}
+
+impl PacingConfig {
+    /// What gives the difficulties. `place` makes a name for errors of the name of a key.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if its numbers make no curve.
+    pub fn source(&self, place: impl Fn(&str) -> String) -> Result<PacingSource<'_>> {
+        let (first_step, curve) = match *self {
+            PacingConfig::Linear { min, max, steps, quantum, falling, first_step } => {
+                (first_step, Curve::Power { min, max, steps, degree: 1.0, quantum, falling })
+            }
+            PacingConfig::Root { min, max, steps, degree, quantum, falling, first_step } => {
+                (first_step, Curve::Power { min, max, steps, degree, quantum, falling })
+            }
+            PacingConfig::Discrete { ref difficulty, ref until, hold_at, first_step } => {
+                (first_step, Curve::Discrete { difficulty: difficulty.clone(), until: until.clone(), hold_at })
+            }
+            PacingConfig::Plugin(ref plugin) => return Ok(PacingSource::Plugin(plugin)),
+        };
+        let pacing = Pacing { first_step, curve };
+        pacing.check(place)?;
+        Ok(PacingSource::Curve(pacing))
+    }
 }
 
 impl RunConfig {

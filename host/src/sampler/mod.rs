@@ -30,7 +30,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use self::{
     change::{Change, Changed},
-    config::{BatchConfig, DatasetConfig, Layout, PacingConfig, RunConfig},
+    config::{BatchConfig, DatasetConfig, Layout, PacingConfig, PacingSource, RunConfig},
     identity::Identity,
     lengths::{RandomLtdConfig, ReshapeConfig, TruncateConfig},
     packer_config::PackerConfig,

@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::json;
 
 use super::{
-    config::{PacingConfig, RunConfig},
+    config::{PacingConfig, PacingSource, RunConfig},
     on_fault::{Guard, Restarts},
     plugins::load,
 };
 use crate::{
     Error, Result, hex,
-    pacing::{Curve, Pacing},
+    pacing::Pacing,
     plugin::{self, PacingPlugin},
 };
 
@@ -65,25 +65,14 @@ impl PacingSources {
 impl Source {
     fn open(config: &RunConfig, name: &str, written: &PacingConfig) -> Result<Source> {
         let place = format!("pacing.{name}");
-        let (first_step, curve) = match *written {
-            PacingConfig::Linear { min, max, steps, quantum, falling, first_step } => {
-                (first_step, Curve::Power { min, max, steps, degree: 1.0, quantum, falling })
-            }
-            PacingConfig::Root { min, max, steps, degree, quantum, falling, first_step } => {
-                (first_step, Curve::Power { min, max, steps, degree, quantum, falling })
-            }
-            PacingConfig::Discrete { ref difficulty, ref until, hold_at, first_step } => {
-                (first_step, Curve::Discrete { difficulty: difficulty.clone(), until: until.clone(), hold_at })
-            }
-            PacingConfig::Plugin(ref written) => {
+        match written.source(|key| config.place(&format!("{place}.{key}")))? {
+            PacingSource::Curve(curve) => Ok(Source::Curve(curve)),
+            PacingSource::Plugin(written) => {
                 let plugin = Arc::new(load(config, written, &place, PacingPlugin::load, PacingPlugin::sha256)?);
                 let config = written.config_json(&format!("{place}.config"))?;
-                return Ok(Source::Plugin { plugin, config, guard: Guard::new(written, &place) });
+                Ok(Source::Plugin { plugin, config, guard: Guard::new(written, &place) })
             }
-        };
-        let pacing = Pacing { first_step, curve };
-        pacing.check(|key| config.place(&format!("{place}.{key}")))?;
-        Ok(Source::Curve(pacing))
+        }
     }
 
     fn start(&self, restarts: &Restarts) -> Result<PacingFunction> {

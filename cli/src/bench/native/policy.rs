@@ -20,6 +20,10 @@ fn main() {
             None => run.numbers(name, values),
         };
     }
+    for (name, difficulties) in asked["pacings"].as_object().into_iter().flatten() {
+        let difficulties: Vec<f64> = difficulties.as_array().expect("difficulties").iter().map(|d| d.as_f64().expect("a number")).collect();
+        run = run.pacing(name, move |step| difficulties[(step as usize).min(difficulties.len() - 1)]);
+    }
     let mut started = run.start::<Plugin>().unwrap_or_else(|error| fail(&error.to_string()));
     let (steps, begun) = (number("times"), Instant::now());
     let mut times = Vec::new();
