@@ -72,7 +72,7 @@ impl Batch {
     ) -> PyResult<Bound<'py, PyAny>> {
         let [n_rows, n_columns] = self.inner.shape;
         let mut values = vec![nothing; n_rows.saturating_mul(n_columns)];
-        py.detach(|| write_places(&self.inner, &mut values, value));
+        py.detach(|| write_places(&self.inner, &mut values, &value));
         let flat = PyArray1::from_vec(py, values);
         if self.of_step.packed() {
             return Ok(flat.into_any());
@@ -215,7 +215,7 @@ fn fill_places(
     batch: &MicroBatch,
     out: &Bound<'_, PyUntypedArray>,
     nothing: i32,
-    value: impl Fn(usize, usize) -> i64 + Copy + Send,
+    value: impl Fn(usize, usize) -> i64 + Copy + Send + Sync,
 ) -> PyResult<()> {
     fn write<T: Taken>(batch: &MicroBatch, out: &mut [T], nothing: i32, value: impl Fn(usize, usize) -> i64) -> bool {
         // Where samples lie end to end, every place is written below.

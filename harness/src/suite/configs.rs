@@ -9,7 +9,7 @@ use super::{
     metric, of_samples, pacing, packer, policy, shell_word,
     stop::{is_ours, is_refusal},
 };
-use crate::{Failure, schema, words};
+use crate::{Failure, schema};
 
 /// `describe` answers the same whenever it is asked, and its schema is one.
 pub(super) fn describes_itself(bench: &Bench<'_>) -> Checked {
