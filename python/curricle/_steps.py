@@ -220,11 +220,15 @@ class Steps(Generic[Item]):
         end = None if step is None else self._epochs.end_of(step)
         self._over = end is not None and end <= self._restored
         if step is not None and not self._over:
-            planner = _native.Planner(self.run._open())
-            planner.skip_to(step)
-            restored = self._restored
-            self._go_to({"version": _VERSION, "state": planner.state()})
-            self._restored = restored
+            self._skip_to(step)
+
+    def _skip_to(self, step: int) -> None:
+        """Goes to a step as if those before it had been yielded: they are planned, since a policy may remember them."""
+        planner = _native.Planner(self.run._open())
+        planner.skip_to(step)
+        restored = self._restored
+        self._go_to({"version": _VERSION, "state": planner.state()})
+        self._restored = restored
 
     @property
     def epoch(self) -> int:

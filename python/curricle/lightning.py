@@ -51,5 +51,13 @@ class _Epochs:
         self._loader = loader
 
     def set_epoch(self, epoch: int) -> None:
-        if self._loader.epoch < epoch:
-            self._loader.set_epoch(epoch)
+        loader = self._loader
+        if loader._epochs.given is not None:
+            if loader.epoch < epoch:
+                loader.set_epoch(epoch)
+            return
+        # The run is one epoch: of those behind it there is nothing.
+        end = loader.run.n_steps
+        loader._start()
+        if epoch > 0 and end is not None and loader._current_step() < end:
+            loader._skip_to(end)

@@ -108,6 +108,17 @@ def test_one_epoch_may_be_the_whole_run(folder: Path) -> None:
     assert second.network.seen == seen[9:]
 
 
+def test_nothing_is_left_behind_a_run_of_one_epoch(folder: Path) -> None:
+    path = run_file(folder, rest="epochs = 1")
+    seen = [batch.ids.tolist() for batch in curricle.Loader(path)]
+    first = Model()
+    trainer_of(folder, 1, every_epoch(folder)).fit(first, Loader(path, keys=KEYS))
+    assert first.network.seen == seen
+    second = Model()
+    trainer_of(folder, 3).fit(second, Loader(path, keys=KEYS), ckpt_path=folder / "checkpoints" / "epoch=0.ckpt")
+    assert second.network.seen == []
+
+
 def test_a_loader_of_unknown_length_is_refused(folder: Path) -> None:
     with pytest.raises(curricle.ConfigError, match=r"batch ahead.*steps_per_epoch"):
         trainer_of(folder, 1).fit(Model(), Loader(run_file(folder), keys=KEYS))

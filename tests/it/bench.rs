@@ -41,6 +41,16 @@ fn a_policy_gets_the_columns_that_its_configuration_names() {
 }
 
 #[test]
+fn a_policy_gets_the_pacing_functions_that_its_configuration_names() {
+    let config = "{\"metrics\": [{\"column\": \"seqlen\", \"by\": \"percentile\", \"pacing\": \"grow\"}]}";
+    let facts = measured(&["curriculum", "--config", config, "--steps", "100"]);
+    let fuel = &facts["works"][0]["fuel"];
+    assert!(fuel["p50"].as_f64().unwrap() > 0.0, "{facts}");
+    // It rises, so another share of the samples is eligible at every step of it.
+    assert!(fuel["max"].as_f64().unwrap() > fuel["min"].as_f64().unwrap(), "{facts}");
+}
+
+#[test]
 fn a_rust_project_is_measured_beside_its_native_build() {
     let folder = tempfile::tempdir().unwrap();
     let project = folder.path().join("quick").display().to_string();
