@@ -2,8 +2,8 @@
 //!
 //! | fence | |
 //! | --- | --- |
-//! | `rust` | becomes `src/lib.rs` |
-//! | any with `file=PATH` | becomes that file |
+//! | `rust` | becomes `src/lib.rs`, which the line above it names |
+//! | any with `file=PATH` | becomes that file; its first line is a comment with the path, since a fence's words are not shown |
 //! | `console` | lines behind `$ ` are commands, those after them what they print; `…` stands for anything, alone in a line for any lines |
 
 use std::{
@@ -53,8 +53,15 @@ fn run(name: &str) -> usize {
         let at = format!("docs/guide/{name}:{}", block.line);
         let file = block.info.split_whitespace().find_map(|word| word.strip_prefix("file="));
         match (block.info, file) {
-            (_, Some(file)) => fs::write(folder.join(file), &block.text).unwrap(),
-            ("rust", None) => fs::write(folder.join("src/lib.rs"), &block.text).unwrap(),
+            (_, Some(file)) => {
+                assert!(block.text.starts_with(&format!("# {file}\n")), "{at}: a reader is not told that this is `{file}`");
+                fs::write(folder.join(file), &block.text).unwrap();
+            }
+            ("rust", None) => {
+                let above = page.lines().take(block.line - 1).filter(|line| !line.is_empty()).last().unwrap_or_default();
+                assert!(above.contains("`src/lib.rs`"), "{at}: a reader is not told that this is `src/lib.rs`");
+                fs::write(folder.join("src/lib.rs"), &block.text).unwrap();
+            }
             ("console", None) => console(&at, &block.text, &mut folder),
             (info, None) => panic!("{at}: nothing is known of blocks `{info}`"),
         }
@@ -67,7 +74,8 @@ fn console(at: &str, text: &str, folder: &mut PathBuf) {
     assert!(text.starts_with("$ "), "{at}: a console begins with a command");
     for part in format!("\n{text}").split("\n$ ").skip(1) {
         let (line, expected) = part.split_once('\n').unwrap_or((part, ""));
-        let words: Vec<&str> = line.split_whitespace().collect();
+        let words = split(line);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut program = match words.as_slice() {
             ["cd", to] => {
                 folder.push(to);
@@ -90,6 +98,25 @@ fn console(at: &str, text: &str, folder: &mut PathBuf) {
         let shown = if fails { &errors } else { &printed };
         assert!(agrees(expected, shown), "{at}: `{line}` printed\n{shown}\nand the page says\n{expected}");
     }
+}
+
+/// The words of a command as a shell splits them; single quotes are the only ones that pages use.
+fn split(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
+    for c in line.chars() {
+        if c.is_whitespace() && !quoted {
+            words.extend(word.take());
+            continue;
+        }
+        let word = word.get_or_insert_default();
+        match c {
+            '\'' => quoted = !quoted,
+            c => word.push(c),
+        }
+    }
+    assert!(!quoted, "`{line}` lacks a quote");
+    words.extend(word);
+    words
 }
 
 /// Whether a text is what a page shows of it.
@@ -132,6 +159,12 @@ fn a_page_shows_what_is_printed_with_gaps() {
     assert!(agrees("…", "") && agrees("…", "a\nb") && agrees("", ""));
     assert!(agrees("x: … KiB", "x: 12 KiB") && !agrees("x: … KiB", "x: 12 MiB"));
     assert!(!agrees("a\n…\nc", "a\nb") && !agrees("a", "a\nb") && !agrees("a\nb", "a"));
+}
+
+#[test]
+fn commands_are_split_as_a_shell_does() {
+    assert_eq!(split("a  b"), ["a", "b"]);
+    assert_eq!(split("a --b 'c={\"d\": 20}' ''"), ["a", "--b", "c={\"d\": 20}", ""]);
 }
 
 #[test]
