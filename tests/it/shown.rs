@@ -58,6 +58,7 @@ fn the_policy_of_the_readme_builds_and_draws_short_samples_first() {
     let example = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/short-first/src/lib.rs")).unwrap();
     let policy = text.split_once("impl Policy").unwrap().1.trim_end();
     assert!(example.contains(policy), "`examples/short-first` is no longer the policy of the README");
+    assert_eq!(shown("guest-sdk/README.md", "rust", "export!(policy:"), text, "the SDK's page shows another policy than the README");
 }
 
 #[test]

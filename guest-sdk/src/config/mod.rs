@@ -54,6 +54,7 @@ mod tests {
     fn a_wrong_type_is_refused_with_its_key() {
         let error = parse::<Outer>(r#"{"list":[{"max-length":1},{"max-length":"x"}]}"#).unwrap_err();
         assert_eq!(error, Error::Config("`list[1].max-length`: invalid type: string \"x\", expected u32".into()));
+        assert_eq!(error.to_string(), "configuration: `list[1].max-length`: invalid type: string \"x\", expected u32");
     }
 
     #[test]
