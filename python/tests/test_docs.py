@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 from pathlib import Path
@@ -70,6 +71,7 @@ def test_the_blocks_of_a_chapter_run(folder: Path, chapter: str) -> None:
     if missing:
         pytest.skip(f"there is no {', '.join(missing)} here")
     run_file(folder, rest="steps = 12", name="curricle.toml")
+    (folder / "texts.jsonl").write_text("".join(json.dumps({"text": "word " * i}) + "\n" for i in range(1, 20)))
     # In a process of its own, since trainers leave much behind.
     [answer] = run_ranks(folder, 1, run_chapter, chapters()[chapter], folder, needs, join=chapter == "DeepSpeed")
     assert answer is None, answer
