@@ -160,7 +160,7 @@ def one_first(folder: Path, name: str) -> None:
     import grain  # noqa: F401
     import torch  # noqa: F401
 
-    import curricle  # noqa: F401
+    import curricle.torch  # noqa: F401
 
     begun = time.perf_counter()
     next(LOADERS[name](folder / "peers-10000000"))
