@@ -48,6 +48,7 @@ mod regular;
 pub mod atomic;
 mod claim;
 mod cache_dir;
+mod threads;
 pub mod dataset;
 pub mod columns;
 pub mod streams;

@@ -50,8 +50,9 @@ def tensors(batch: Batch, keys: Sequence[str] | None = None, pin_memory: bool = 
             found[key] = torch.empty(_rows(batch), dtype=torch.int64, pin_memory=pin_memory)
             _WRITTEN[key](batch, found[key].numpy())
             continue
-        shared = torch.from_numpy(_shared(batch, key))
-        found[key] = shared.pin_memory() if pin_memory else shared
+        numbers = _numbers(batch, key)
+        found[key] = torch.empty(numbers.shape, dtype=_DTYPES[numbers.dtype.name], pin_memory=pin_memory)
+        found[key].numpy()[...] = numbers
     return found
 
 
@@ -69,8 +70,11 @@ _WRITTEN: dict[str, Callable[[Batch, np.ndarray], None]] = {
 """What writes each into memory of the tensor's own."""
 
 
-def _shared(batch: Batch, key: str) -> np.ndarray:
-    """An array that a tensor can share."""
+_DTYPES = {"int32": torch.int32, "uint32": torch.uint32, "uint64": torch.uint64, "float64": torch.float64}
+
+
+def _numbers(batch: Batch, key: str) -> np.ndarray:
+    """A number of each sample, which is little to copy."""
     if key in ("ids", "lengths"):
         return batch.ids if key == "ids" else batch.lengths
     if key == "cu_seqlens":

@@ -6,7 +6,7 @@ use curricle::Layout;
 use curricle::batch::{Digest, MicroBatch};
 use curricle::dataset::TokenType;
 use numpy::{
-    Element, PyArray1, PyArray2, PyArrayDescrMethods, PyReadwriteArrayDyn, PyUntypedArray,
+    Element, PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, PyReadwriteArrayDyn, PyUntypedArray, PyUntypedArrayMethods,
     ndarray::{ArrayView1, ArrayView2},
 };
 use pyo3::{
@@ -43,24 +43,33 @@ pub(crate) struct Batch {
     pub(crate) inner: MicroBatch,
 }
 
-/// A view of numbers that belong to a batch, which lives as long as the view does.
+/// A view of numbers that belong to a batch, which lives as long as the view does. It cannot be written to: they say where tokens are.
 fn view<'py, T: Element>(of: &Bound<'py, Batch>, numbers: &[T]) -> Bound<'py, PyAny> {
     let array = ArrayView1::from(numbers);
-    // SAFETY: the numbers belong to `of`, which is frozen: they stay where they are as long as it lives, and the array holds it.
-    unsafe { PyArray1::borrow_from_array(&array, of.clone().into_any()) }.into_any()
+    // SAFETY: the numbers belong to `of`, which is frozen: they stay where they are as long as it lives, and the array holds it. Nobody writes
+    // to them: the array is made read-only before anybody has it, and numpy lets none be made writable that does not own its memory.
+    let array = unsafe { PyArray1::borrow_from_array(&array, of.clone().into_any()) };
+    array.readwrite().make_nonwriteable();
+    array.into_any()
 }
 
-fn rows<'py, T: Element>(of: &Bound<'py, Batch>, numbers: &[T], shape: [usize; 2]) -> PyResult<Bound<'py, PyAny>> {
-    let array = ArrayView2::from_shape(shape, numbers).map_err(|error| PyValueError::new_err(error.to_string()))?;
-    // SAFETY: as in `view`.
+/// A view of a batch's tokens, which may be written to: they are the trainer's.
+fn tokens<'py, T: Element>(of: &Bound<'py, Batch>, numbers: &[T]) -> PyResult<Bound<'py, PyAny>> {
+    let batch = of.get();
+    if batch.of_step.packed() {
+        let array = ArrayView1::from(numbers);
+        // SAFETY: the tokens lie in memory that `of` has for itself, which stays where it is as long as it lives, and the array holds it. All
+        // bytes are numbers. Who writes to them while another thread of Python reads or copies them has the mixture, as with any array of numpy.
+        return Ok(unsafe { PyArray1::borrow_from_array(&array, of.clone().into_any()) }.into_any());
+    }
+    let array = ArrayView2::from_shape(batch.inner.shape, numbers).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    // SAFETY: as above.
     Ok(unsafe { PyArray2::borrow_from_array(&array, of.clone().into_any()) }.into_any())
 }
 
 impl Batch {
     fn typed<'py, T: Element + Stored>(this: &Bound<'py, Batch>) -> PyResult<Bound<'py, PyAny>> {
-        let batch = this.get();
-        let numbers = T::slice(&batch.inner).unwrap_or_default();
-        if batch.of_step.packed() { Ok(view(this, numbers)) } else { rows(this, numbers, batch.inner.shape) }
+        tokens(this, T::slice(&this.get().inner).unwrap_or_default())
     }
 
     /// An array of something of every token's place.
@@ -199,7 +208,14 @@ fn fill<'py, T: Element + Taken + Send>(
 ) -> PyResult<()> {
     let mut array: PyReadwriteArrayDyn<'_, T> =
         out.extract().map_err(|_| PyTypeError::new_err("`out` cannot be written to; give an array of int64 or int32 that is its own"))?;
+    if !array.is_c_contiguous() {
+        return Err(PyValueError::new_err("`out` is not in C order; give an array whose last index varies fastest"));
+    }
     let slice = array.as_slice_mut().map_err(|_| PyValueError::new_err("`out` is not contiguous; give an array in C order"))?;
+    let (from, to) = (batch.tokens.bytes().as_ptr_range(), slice.as_ptr_range());
+    if from.start.addr() < to.end.addr() && to.start.addr() < from.end.addr() {
+        return Err(PyValueError::new_err("`out` is the batch's own memory; give an array beside it"));
+    }
     if slice.len() != batch.tokens.len() {
         let message = format!("`out` has {} elements, the batch {} tokens; make it as large", slice.len(), batch.tokens.len());
         return Err(PyValueError::new_err(message));
@@ -239,7 +255,7 @@ enum Wanted {
 
 impl Wanted {
     fn of(out: &Bound<'_, PyUntypedArray>) -> PyResult<Wanted> {
-        let (py, dtype) = (out.py(), numpy::PyUntypedArrayMethods::dtype(out));
+        let (py, dtype) = (out.py(), out.dtype());
         if dtype.is_equiv_to(&numpy::dtype::<i64>(py)) {
             Ok(Wanted::Int64)
         } else if dtype.is_equiv_to(&numpy::dtype::<i32>(py)) {

@@ -13,7 +13,7 @@ use pyo3::{
     types::PyDict,
 };
 
-use crate::error::Result;
+use crate::{error::Result, wait::interruptible};
 
 #[pyclass(frozen, module = "curricle._native", name = "Dataset")]
 #[derive(Clone, Debug)]
@@ -93,7 +93,8 @@ impl Dataset {
         };
         let token_type = token_type.map(str::parse).transpose()?;
         let options = dataset::Options { view, token_type, column, document_end, vocab_size, ..dataset::Options::default() };
-        Ok(Dataset(py.detach(|| dataset::Dataset::open_with(&path, &options))?))
+        // A file of Parquet is unpacked, and the ends of documents are looked for in a whole file.
+        Ok(Dataset(interruptible(py, move || Ok(dataset::Dataset::open_with(&path, &options)?))?))
     }
 
     fn __len__(&self) -> usize {
@@ -115,14 +116,12 @@ impl Dataset {
 
     /// Tokens of each of these samples.
     fn lengths<'py>(&self, py: Python<'py>, ids: Option<Vec<u64>>) -> Result<Bound<'py, PyArray1<u32>>> {
-        let lengths = py.detach(|| {
-            let ids = ids.unwrap_or_else(|| (0..self.0.len()).collect());
+        let dataset = self.0.clone();
+        let lengths = interruptible(py, move || {
+            let ids = ids.unwrap_or_else(|| (0..dataset.len()).collect());
             let mut lengths = Vec::with_capacity(ids.len());
-            match self.0.fixed_len() {
-                Some(length) => lengths.resize(ids.len(), length),
-                None => self.0.sample_lens(&ids, &mut lengths)?,
-            }
-            Ok::<_, curricle::Error>(lengths)
+            dataset.sample_lens(&ids, &mut lengths)?;
+            Ok(lengths)
         })?;
         Ok(PyArray1::from_vec(py, lengths))
     }

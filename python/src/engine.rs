@@ -36,7 +36,8 @@ pub(crate) struct Outline(analysis::Outline);
 impl Outline {
     #[staticmethod]
     fn of(py: Python<'_>, dataset: &Dataset) -> Result<Outline> {
-        Ok(Outline(py.detach(|| analysis::Outline::of(&dataset.0))?))
+        let dataset = dataset.0.clone();
+        Ok(Outline(interruptible(py, move || Ok(analysis::Outline::of(&dataset)?))?))
     }
 
     #[staticmethod]
@@ -91,7 +92,7 @@ impl Outline {
 /// A metric that is in memory.
 #[pyclass(frozen, module = "curricle._native")]
 #[derive(Debug)]
-pub(crate) struct Metric(MetricPlugin);
+pub(crate) struct Metric(Arc<MetricPlugin>);
 
 #[pymethods]
 impl Metric {
@@ -100,7 +101,8 @@ impl Metric {
         let config: serde_json::Value =
             serde_json::from_str(config).map_err(|error| PyValueError::new_err(format!("the configuration is no JSON: {error}")))?;
         let limits = limits(preset)?;
-        Ok(Metric(py.detach(|| MetricPlugin::from_bytes(name, wasm.to_vec(), &config, &limits))?))
+        let (name, wasm) = (name.to_owned(), wasm.to_vec());
+        Ok(Metric(interruptible(py, move || Ok(Arc::new(MetricPlugin::from_bytes(&name, wasm, &config, &limits)?)))?))
     }
 
     #[getter]
@@ -130,7 +132,8 @@ impl Worker {
 impl Worker {
     #[new]
     fn new(py: Python<'_>, metric: &Metric, outline: &Outline, merged: Vec<Vec<u8>>) -> Result<Worker> {
-        Ok(Worker(Mutex::new(py.detach(|| engine::Worker::new(&metric.0, &outline.0, &merged))?)))
+        let (metric, outline) = (metric.0.clone(), outline.0.clone());
+        Ok(Worker(Mutex::new(interruptible(py, move || Ok(engine::Worker::new(&metric, &outline, &merged)?))?)))
     }
 
     fn begin(&self, py: Python<'_>, start: u64, end: u64) -> Result<()> {
@@ -206,7 +209,8 @@ impl Collector {
         target: PathBuf,
         force: bool,
     ) -> Result<(Option<Collector>, Option<Bound<'py, PyDict>>)> {
-        match py.detach(|| engine::Collector::open(&metric.0, &outline.0, &target, force))? {
+        let (metric, outline) = (metric.0.clone(), outline.0.clone());
+        match interruptible(py, move || Ok(engine::Collector::open(&metric, &outline, &target, force)?))? {
             Opening::Begun(collector) => Ok((Some(Collector(Arc::new(Mutex::new(Some(collector))))), None)),
             Opening::UpToDate(outcome) => Ok((None, Some(told(py, &outcome)?))),
         }

@@ -1,11 +1,12 @@
 //! Plans without tokens: ids for those who read data themselves, and what a run would draw.
 
 use std::{
+    mem,
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use curricle::{Planned, Run, SamplerState};
+use curricle::{Planned, RankDigest, Run, SamplerState};
 use numpy::PyArray1;
 use pyo3::{
     exceptions::PyRuntimeError,
@@ -24,22 +25,51 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Planner {
     run: Arc<Run>,
-    /// None after an error, after which a planner is of no use.
+    /// None after an error, after which a planner is of no use. Held as long as a call of a plugin may last.
     inner: Arc<Mutex<Option<Inner>>>,
+    /// Held for moments.
+    told: Mutex<Told>,
     home: Home,
 }
 
-/// A planner and where it stood one step before.
+/// A planner, and what was planned for a call that an exception ended before it took it.
 #[derive(Debug)]
 struct Inner {
     planner: curricle::Planner,
+    unclaimed: Option<Ahead>,
+}
+
+/// A step that was planned, none at the end of the run, and where that leads.
+#[derive(Debug)]
+struct Ahead {
+    planned: Option<Planned>,
+    at: Stand,
+}
+
+/// Where a planner stands.
+#[derive(Clone, Debug)]
+struct Stand {
+    state: SamplerState,
+    digest: RankDigest,
+}
+
+impl Stand {
+    fn of(planner: &curricle::Planner) -> Stand {
+        Stand { state: planner.state(), digest: planner.rank_digest() }
+    }
+}
+
+/// What Python knows of: where it stands after what it was given last, and where before.
+#[derive(Debug)]
+struct Told {
+    at: Stand,
     before: SamplerState,
 }
 
 impl Planner {
-    fn with<T>(&self, work: impl FnOnce(&mut Inner) -> Result<T>) -> Result<T> {
+    fn told<T>(&self, look: impl FnOnce(&mut Told) -> T) -> Result<T> {
         self.home.check("sampler")?;
-        with(&self.inner, work)
+        Ok(look(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// Does what may take long. What was interrupted goes on first, before anything else is done with the planner.
@@ -61,13 +91,26 @@ fn with<T>(inner: &Mutex<Option<Inner>>, work: impl FnOnce(&mut Inner) -> Result
 }
 
 impl Inner {
-    fn plan(&mut self) -> Result<Option<Planned>> {
-        let before = self.planner.state();
-        let planned = self.planner.plan()?;
-        if planned.is_some() {
-            self.before = before;
+    /// Plans a step, unless one waits to be taken.
+    fn plan(&mut self) -> Result<()> {
+        if self.unclaimed.is_none() {
+            let planned = self.planner.plan()?;
+            self.unclaimed = Some(Ahead { planned, at: Stand::of(&self.planner) });
         }
-        Ok(planned)
+        Ok(())
+    }
+
+    /// Plans so many steps up to a step, and throws them away; where that leads, and whether it is there or at the end of the run.
+    fn skip(&mut self, step: u64, most: usize) -> Result<(Stand, bool)> {
+        self.unclaimed = None;
+        let mut there = false;
+        for _ in 0..most {
+            there = self.planner.state().step() >= step || self.planner.plan()?.is_none();
+            if there {
+                break;
+            }
+        }
+        Ok((Stand::of(&self.planner), there))
     }
 }
 
@@ -84,53 +127,65 @@ impl Planner {
                 None => its.planner()?,
             })
         })?;
-        let before = planner.state();
-        Ok(Planner { run, inner: Arc::new(Mutex::new(Some(Inner { planner, before }))), home: Home::here() })
+        let at = Stand::of(&planner);
+        let told = Mutex::new(Told { before: at.state.clone(), at });
+        let inner = Arc::new(Mutex::new(Some(Inner { planner, unclaimed: None })));
+        Ok(Planner { run, inner, told, home: Home::here() })
     }
 
     /// Ids of each of this rank's micro-batches of the next global batch; none at the end of the run.
     fn next(&self, py: Python<'_>) -> Result<Option<Vec<Vec<u64>>>> {
-        let planned = self.patiently(py, Inner::plan)?;
-        Ok(planned.map(|Planned { plan, .. }| {
-            let ids = |places: Range<usize>| plan.ids().get(places).unwrap_or_default().to_vec();
-            plan.micro_batches(self.run.shape()).map(ids).collect()
-        }))
+        let ahead = loop {
+            self.patiently(py, Inner::plan)?;
+            // A signal that came meanwhile is heard before the step is taken: it is still there for who goes on.
+            py.check_signals()?;
+            // Another thread may have been faster.
+            if let Some(ahead) = py.detach(|| with(&self.inner, |inner| Ok(inner.unclaimed.take())))? {
+                break ahead;
+            }
+        };
+        let Ahead { planned: Some(Planned { plan, .. }), at } = ahead else { return Ok(None) };
+        self.told(|told| told.before = mem::replace(&mut told.at, at).state)?;
+        let ids = |places: Range<usize>| plan.ids().get(places).unwrap_or_default().to_vec();
+        Ok(Some(plan.micro_batches(self.run.shape()).map(ids).collect()))
     }
 
-    /// The state as JSON, of the last step that was planned, or of the one before it.
+    /// The state as JSON, of the last step that was given out, or of the one before it; also after an error.
     #[pyo3(signature = (before = false))]
     fn state(&self, before: bool) -> Result<String> {
-        self.with(|inner| Ok(if before { inner.before.to_json() } else { inner.planner.state().to_json() }))
+        self.told(|told| if before { told.before.to_json() } else { told.at.state.to_json() })
     }
 
-    /// Number of the step that is planned next.
+    /// Number of the step that is given out next.
     #[getter]
     fn step(&self) -> Result<u64> {
-        self.with(|inner| Ok(inner.planner.state().step()))
+        self.told(|told| told.at.state.step())
     }
 
     fn rank_digest<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>> {
-        self.with(|inner| Ok(PyBytes::new(py, &inner.planner.rank_digest().bytes())))
+        let digest = self.told(|told| told.at.digest.bytes())?;
+        Ok(PyBytes::new(py, &digest))
     }
 
+    /// Lets go of it, or leaves that to the call that is under way.
     fn close(&self) {
-        *self.inner.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if !self.home.is_here() {
+            return;
+        }
+        if let Ok(mut inner) = self.inner.try_lock() {
+            *inner = None;
+        }
     }
 
     /// Plans up to a step and throws away what it planned; the step that it came to, which is earlier at the end of the run.
     fn skip_to(&self, py: Python<'_>, step: u64) -> Result<u64> {
         const AT_ONCE: usize = 256;
         loop {
-            let (at, there) = self.patiently(py, move |Inner { planner, .. }| {
-                for _ in 0..AT_ONCE {
-                    if planner.state().step() >= step || planner.plan()?.is_none() {
-                        return Ok((planner.state().step(), true));
-                    }
-                }
-                Ok((planner.state().step(), false))
-            })?;
+            let (at, there) = self.patiently(py, move |inner| inner.skip(step, AT_ONCE))?;
+            let came_to = at.state.step();
+            self.told(|told| *told = Told { before: at.state.clone(), at })?;
             if there {
-                return Ok(at);
+                return Ok(came_to);
             }
             py.check_signals()?;
         }

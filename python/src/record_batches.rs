@@ -1,6 +1,10 @@
 //! Record batches of other libraries, taken over through the Arrow PyCapsule interface: their buffers are used where they lie.
 
-use std::{ops::Range, ptr::NonNull};
+use std::{
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    ptr::NonNull,
+};
 
 use arrow_array::{
     Array, ArrayRef, FixedSizeListArray, GenericListArray, Int32Array, OffsetSizeTrait, RecordBatch, StructArray,
@@ -34,7 +38,7 @@ pub(crate) fn each_batch(batches: &Bound<'_, PyAny>, mut each: impl FnMut(Record
             return Err(no_batches(&data.data_type().to_string()).into());
         }
         if data.null_count() > 0 {
-            return Err(bad("a record batch has null rows", "drop them, or fill them").into());
+            return Err(null_rows().into());
         }
         return each(RecordBatch::from(StructArray::from(data)));
     }
@@ -43,7 +47,9 @@ pub(crate) fn each_batch(batches: &Bound<'_, PyAny>, mut each: impl FnMut(Record
         let stream = pointer::<FFI_ArrowArrayStream>(&capsule, c_str!("arrow_array_stream"))?;
         // SAFETY: the name of the capsule says what it holds, which is moved out: what stays behind is marked as released.
         let stream = unsafe { FFI_ArrowArrayStream::from_raw(stream.as_ptr()) };
-        for batch in RecordBatchStreamReader::try_new(stream).map_err(broken)? {
+        let mut reader = RecordBatchStreamReader::try_new(stream).map_err(broken)?;
+        // The reader panics where rows themselves are null.
+        while let Some(batch) = catch_unwind(AssertUnwindSafe(|| reader.next())).map_err(|_| null_rows())? {
             each(batch.map_err(broken)?)?;
         }
         return Ok(());
@@ -64,6 +70,10 @@ fn no_batches(what: &str) -> PyErr {
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn broken(error: ArrowError) -> Error {
     bad(format!("a record batch cannot be taken over: {error}"), "make it with another version of what made it")
+}
+
+fn null_rows() -> Error {
+    bad("a record batch has null rows", "drop them, or fill them")
 }
 
 fn bad(problem: impl Into<String>, remedy: impl Into<String>) -> Error {

@@ -1,6 +1,7 @@
 //! The step loop: waits for the next batch, and hears Ctrl-C meanwhile.
 
 use std::{
+    mem,
     sync::{Arc, Mutex, PoisonError},
     thread,
 };
@@ -29,10 +30,42 @@ pub(crate) fn changes(names: &[String]) -> PyResult<Vec<Change>> {
         .collect()
 }
 
-/// A sampler and where it stood one step before.
+/// A sampler, and what Python knows of it: where it stands after the step that was given out last, and where before.
 struct Inner {
     sampler: curricle::Sampler,
+    /// A step that came while an exception ended the call that was to take it.
+    unclaimed: Option<Box<curricle::Batch>>,
+    at: SamplerState,
     before: SamplerState,
+    digest: RankDigest,
+}
+
+impl Inner {
+    /// Waits for the next step, but not for long, unless one waits to be taken.
+    fn wait(&mut self) -> Result<Waited> {
+        if self.unclaimed.is_none() {
+            match self.sampler.next_batch_within(PULSE)? {
+                Next::Over => return Ok(Waited::Over),
+                Next::NotYet => return Ok(Waited::NotYet),
+                Next::Batch(batch) => self.unclaimed = Some(Box::new(batch)),
+            }
+        }
+        Ok(Waited::Ready)
+    }
+
+    fn claim(&mut self) -> Option<Box<curricle::Batch>> {
+        let batch = self.unclaimed.take()?;
+        self.before = mem::replace(&mut self.at, self.sampler.state());
+        self.digest = self.sampler.rank_digest();
+        Some(batch)
+    }
+}
+
+/// What came of waiting for a step.
+enum Waited {
+    Ready,
+    NotYet,
+    Over,
 }
 
 /// Lets a sampler go on a thread of its own: its thread may be in the middle of a call of a plugin, for which neither the interpreter nor its end should
@@ -42,7 +75,7 @@ fn let_go(inner: Option<Inner>, home: Home) {
         // Without a thread it is dropped here.
         let _ = thread::Builder::new().name("curricle-close".into()).spawn(move || drop(inner));
     } else {
-        std::mem::forget(inner);
+        mem::forget(inner);
     }
 }
 
@@ -82,59 +115,58 @@ impl Sampler {
                 None => curricle::Sampler::start(&run)?,
             })
         })?;
-        let before = sampler.state();
-        Ok(Sampler { inner: Mutex::new(Some(Inner { sampler, before })), layout, home: Home::here() })
+        let (at, digest) = (sampler.state(), sampler.rank_digest());
+        let inner = Inner { unclaimed: None, before: at.clone(), at, digest, sampler };
+        Ok(Sampler { inner: Mutex::new(Some(inner)), layout, home: Home::here() })
     }
 
     /// The micro-batches of the next step, none at the end of the run.
     fn next(&self, py: Python<'_>) -> Result<Option<Vec<Batch>>> {
         loop {
-            let next = py.detach(|| {
-                self.with(|inner| {
-                    let before = inner.sampler.state();
-                    let next = inner.sampler.next_batch_within(PULSE)?;
-                    if matches!(next, Next::Batch(_)) {
-                        inner.before = before;
-                    }
-                    Ok(next)
-                })
-            })?;
-            match next {
-                Next::Over => return Ok(None),
-                Next::NotYet => py.check_signals()?,
-                Next::Batch(batch) => {
-                    let of_step = Arc::new(OfStep {
-                        step: batch.step,
-                        digest: batch.digest,
-                        annotations: batch.annotations,
-                        value_names: batch.value_names,
-                        n: batch.micro_batches.len(),
-                        layout: self.layout,
-                    });
-                    let each = |(place, inner)| Batch { of_step: of_step.clone(), place, inner };
-                    return Ok(Some(batch.micro_batches.into_iter().enumerate().map(each).collect()));
-                }
-            }
+            let waited = py.detach(|| self.with(Inner::wait))?;
+            // A signal that came meanwhile is heard before the step is taken: it is still there for who goes on.
+            py.check_signals()?;
+            let batch = match waited {
+                Waited::Over => return Ok(None),
+                Waited::NotYet => continue,
+                Waited::Ready => self.with(|inner| Ok(inner.claim()))?,
+            };
+            // Another thread may have been faster.
+            let Some(batch) = batch else { continue };
+            let of_step = Arc::new(OfStep {
+                step: batch.step,
+                digest: batch.digest,
+                annotations: batch.annotations,
+                value_names: batch.value_names,
+                n: batch.micro_batches.len(),
+                layout: self.layout,
+            });
+            let each = |(place, inner)| Batch { of_step: of_step.clone(), place, inner };
+            return Ok(Some(batch.micro_batches.into_iter().enumerate().map(each).collect()));
         }
     }
 
     /// The state as JSON, of the last step that was handed out, or of the one before it.
     #[pyo3(signature = (before = false))]
     fn state(&self, before: bool) -> Result<String> {
-        self.with(|inner| Ok(if before { inner.before.to_json() } else { inner.sampler.state().to_json() }))
+        self.with(|inner| Ok(if before { inner.before.to_json() } else { inner.at.to_json() }))
     }
 
     /// Number of the step that comes next.
     #[getter]
     fn step(&self) -> Result<u64> {
-        self.with(|inner| Ok(inner.sampler.state().step()))
+        self.with(|inner| Ok(inner.at.step()))
     }
 
     fn rank_digest<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>> {
-        self.with(|inner| Ok(PyBytes::new(py, &inner.sampler.rank_digest().bytes())))
+        self.with(|inner| Ok(PyBytes::new(py, &inner.digest.bytes())))
     }
 
     fn close(&self) {
+        // In a forked process nobody may be there to open what was locked.
+        if !self.home.is_here() {
+            return;
+        }
         let_go(self.inner.lock().unwrap_or_else(PoisonError::into_inner).take(), self.home);
     }
 }

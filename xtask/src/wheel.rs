@@ -168,6 +168,7 @@ fn lint(python: &Path) -> Result<()> {
 
 /// Builds the wheel, installs it beside the frameworks in an environment of its own, and runs the tests of the package there.
 pub(crate) fn test(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+    setup::java()?;
     let wheel = development()?;
     let requirements = root().join("python").join("tests").join("requirements.txt");
     let python = setup::environment("python-tests", &requirements)?;

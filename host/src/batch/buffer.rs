@@ -98,8 +98,10 @@ impl Pool {
     }
 
     fn give_back(&self, words: Vec<u64>) {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        if free.len() < KEPT {
+        // Nobody waits to throw something away: in a forked process the one who has the lock may not be there.
+        if let Ok(mut free) = self.free.try_lock()
+            && free.len() < KEPT
+        {
             free.push(words);
         }
     }

@@ -11,7 +11,7 @@ use super::{
     set::{CHUNK, Chunk, Set, WORDS},
     value::Number,
 };
-use crate::Result;
+use crate::{Result, threads::shared};
 
 /// Reading a sample's value in passing costs about this part of looking it up.
 const LOOK_UP: u64 = 64;
@@ -42,7 +42,8 @@ pub(super) fn look_up(n: u64, smallest: &Places, conditions: &[Places]) -> Resul
         tests.iter().for_each(|test| test.sift(&mut ids));
         ids
     };
-    let parts: Vec<Vec<u64>> = sorted(n, ids).par_chunks(PART).map(passing).collect();
+    let ids = sorted(n, ids);
+    let parts: Vec<Vec<u64>> = shared(|| ids.par_chunks(PART).map(passing).collect());
     Ok(Set::from_sorted(&parts.concat()))
 }
 
@@ -85,7 +86,7 @@ pub(super) fn scan(n: u64, conditions: &[Places]) -> Result<Set> {
         tests.iter().for_each(|test| test.keep(first, used));
         (number, Chunk::from_words(&words))
     };
-    let chunks: Vec<(u64, Chunk)> = (0..n.div_ceil(CHUNK as u64)).into_par_iter().map(chunk).collect();
+    let chunks: Vec<(u64, Chunk)> = shared(|| (0..n.div_ceil(CHUNK as u64)).into_par_iter().map(chunk).collect());
     Ok(Set::from_chunks(chunks))
 }
 

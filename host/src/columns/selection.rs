@@ -11,7 +11,7 @@ use super::{
     set::Set,
     value::Number,
 };
-use crate::Result;
+use crate::{Result, threads::shared};
 
 /// Samples, each with a rank from 0. Cloning it costs nothing.
 #[derive(Clone, Debug)]
@@ -127,7 +127,7 @@ impl Selection {
             Form::Range(column, start) if ties(column, *start, start + self.len - 1)? => Ok(self.clone()),
             _ => {
                 let mut ids = self.ids();
-                ids.par_sort_unstable();
+                shared(|| ids.par_sort_unstable());
                 ids.dedup();
                 Ok(Selection::set(Set::from_sorted(&ids)))
             }
@@ -157,7 +157,7 @@ impl Selection {
     /// All samples, by rank.
     fn ids(&self) -> Vec<u64> {
         let mut ids: Vec<u64> = (0..self.len).collect();
-        ids.par_chunks_mut(1 << 16).for_each(|part| self.gather(part));
+        shared(|| ids.par_chunks_mut(1 << 16).for_each(|part| self.gather(part)));
         ids
     }
 }
@@ -171,6 +171,6 @@ fn ties(column: &Column, a: u64, b: u64) -> Result<bool> {
 /// The ids that have a value, in ascending order of it.
 fn sort<T: Number>(values: &[T], ids: &[u64]) -> Vec<u64> {
     let mut entries: Vec<(u64, u64)> = ids.iter().filter_map(|id| Some((values.get(*id as usize)?.key(), *id))).collect();
-    entries.par_sort_unstable();
+    shared(|| entries.par_sort_unstable());
     entries.into_iter().map(|(_, id)| id).collect()
 }

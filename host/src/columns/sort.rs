@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 
 use super::value::Number;
-use crate::Result;
+use crate::{Result, threads::shared};
 
 /// Samples read at a time by one thread.
 const BLOCK: usize = 1 << 16;
@@ -104,7 +104,7 @@ impl<T: Number, E: Entry> Sort<'_, T, E> {
         };
         // A few large pieces, since each brings its own counts; sums do not depend on the cut.
         let piece = (self.values.len() / 64).next_multiple_of(BLOCK).max(BLOCK * 16);
-        self.values.par_chunks(piece).map(|piece| count(vec![0; digits], piece)).reduce(|| vec![0; digits], join)
+        shared(|| self.values.par_chunks(piece).map(|piece| count(vec![0; digits], piece)).reduce(|| vec![0; digits], join))
     }
 
     fn gather(&mut self, low: u64, last: u64, total: usize, sink: &mut dyn FnMut(&[u64]) -> Result<()>) -> Result<()> {
@@ -116,10 +116,10 @@ impl<T: Number, E: Entry> Sort<'_, T, E> {
                 let found = values.iter().enumerate().map(|(i, v)| (v.key(), (first + i) as u64));
                 found.filter(|(key, _)| low <= *key && *key <= last).map(|(key, id)| E::new(key, id)).collect::<Vec<_>>()
             };
-            let parts: Vec<Vec<E>> = values.par_chunks(BLOCK).enumerate().map(gather).collect();
+            let parts: Vec<Vec<E>> = shared(|| values.par_chunks(BLOCK).enumerate().map(gather).collect());
             parts.iter().for_each(|part| self.entries.extend(part));
         }
-        self.entries.par_sort_unstable();
+        shared(|| self.entries.par_sort_unstable());
         let mut ids = Vec::with_capacity(BLOCK);
         for entries in self.entries.chunks(BLOCK) {
             ids.clear();

@@ -10,7 +10,7 @@ use super::{
     npy,
     tokens::positions_after,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, threads::shared};
 
 /// Tokens that one thread searches at a time for ends of documents.
 const SEARCHED: usize = 1 << 20;
@@ -70,16 +70,13 @@ impl Flat {
             let problem = format_args!("token {end} is to end documents, but `{}` cannot hold it", self.token_type);
             return Err(Error::dataset(path, problem, "check the document end and the token type"));
         }
-        let pieces: Vec<Vec<u64>> = self
-            .tokens()
-            .par_chunks(SEARCHED * self.token_type.width())
-            .enumerate()
-            .map(|(i, piece)| {
-                let mut found = positions_after(self.token_type, piece, end);
-                found.iter_mut().for_each(|at| *at += (i * SEARCHED) as u64);
-                found
-            })
-            .collect();
+        let search = |(i, piece): (usize, &[u8])| {
+            let mut found = positions_after(self.token_type, piece, end);
+            found.iter_mut().for_each(|at| *at += (i * SEARCHED) as u64);
+            found
+        };
+        let tokens = self.tokens();
+        let pieces: Vec<Vec<u64>> = shared(|| tokens.par_chunks(SEARCHED * self.token_type.width()).enumerate().map(search).collect());
         let mut ends = pieces.concat();
         match ends.last() {
             None => {

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{Inner, View, source::Source, tokens::first_outside};
-use crate::{Error, Result};
+use crate::{Error, Result, threads::shared};
 
 /// Documents checked between two reports of progress.
 const DOCUMENTS: u64 = 1 << 18;
@@ -63,7 +63,7 @@ fn in_blocks(
 
 /// The error with the smallest number, whichever thread is first.
 fn first_error(range: std::ops::Range<u64>, check: impl Fn(u64) -> Result<()> + Sync + Send) -> Result<()> {
-    range.into_par_iter().map(check).find_map_first(Result::err).map_or(Ok(()), Err)
+    shared(|| range.into_par_iter().map(check).find_map_first(Result::err).map_or(Ok(()), Err))
 }
 
 fn check_tokens(dataset: &Inner, bytes: &[u8], place: impl Fn(u64) -> String) -> Result<()> {

@@ -3,6 +3,7 @@
 mod apt;
 mod browser;
 mod clang;
+mod java;
 mod node;
 mod python;
 mod registry;
@@ -35,6 +36,11 @@ pub(crate) fn run() -> Result<()> {
 /// The Python of the environment `target/tools/NAME`, which has what a file of requirements says.
 pub(crate) fn environment(name: &str, requirements: &Path) -> Result<PathBuf> {
     python::environment(name, requirements)
+}
+
+/// Sees to a Java runtime, which only tests of the Python package need.
+pub(crate) fn java() -> Result<()> {
+    java::run()
 }
 
 /// Sees to a browser, which only tests need.

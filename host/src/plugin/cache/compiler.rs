@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
+    process,
     sync::{Arc, Condvar, LazyLock, Mutex, PoisonError},
     thread,
     time::SystemTime,
@@ -19,6 +20,7 @@ use crate::{
         report,
         source::Source,
     },
+    threads::shared,
 };
 
 /// Stack of the compiler, which recurses as deep as the code nests.
@@ -34,8 +36,8 @@ struct Job {
     done: Condvar,
 }
 
-/// Where a compiled component goes, and what it will be called there.
-type Key = (Option<PathBuf>, String);
+/// Where a compiled component goes, what it will be called there, and the process whose thread is at it.
+type Key = (Option<PathBuf>, String, u32);
 
 /// What is being compiled. A thread that nobody waits for any more cannot be stopped; who asks for the same again waits for the same thread.
 static JOBS: LazyLock<Mutex<BTreeMap<Key, Arc<Job>>>> = LazyLock::new(Mutex::default);
@@ -60,7 +62,7 @@ pub(super) fn compile(cache: &Cache, engine: &Engine, source: &Source, name: &st
 
 /// The job that compiles it: the one that is at it, or another.
 fn start(cache: &Cache, engine: &Engine, source: &Source, name: &str, bytes: Arc<[u8]>) -> Result<Arc<Job>> {
-    let key: Key = (cache.folder.clone(), name.to_owned());
+    let key: Key = (cache.folder.clone(), name.to_owned(), process::id());
     let mut jobs = JOBS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(job) = jobs.get(&key) {
         return Ok(job.clone());
@@ -110,7 +112,7 @@ fn work(cache: &Cache, engine: &Engine, plugin: &str, name: &str, bytes: &[u8]) 
     tracing::debug!(plugin, "compiling {} bytes", bytes.len());
     #[cfg(test)]
     tests::count(cache);
-    let code = engine.wasm.precompile_component(bytes).map_err(|error| report::classify_compilation(&error))?;
+    let code = shared(|| engine.wasm.precompile_component(bytes)).map_err(|error| report::classify_compilation(&error))?;
     match cache.keep(name, &code, SystemTime::now()) {
         Ok(()) => {
             if let Some(component) = cache.kept(engine, name, SystemTime::now()) {
