@@ -26,7 +26,7 @@ class Run:
     """A run file: dataset, columns, plugins and the shape of batches, for one rank.
 
     Making one reads the file and nothing else. What it names is opened when it is first needed, so that a ``Run`` can be pickled and sent,
-    and a process can fork before it uses it.
+    and a process can fork before it uses it. Pickled where ``torch.distributed`` is initialised, it keeps the rank that it has there.
 
     Args:
         run: Path of the run file, or another ``Run``.
@@ -151,7 +151,9 @@ class Run:
         return (end - 1 - start) * opened.accumulation + opened.n_micro_batches(end - 1)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self._path, "text": self._text, "folder": self._folder, "rank": self._rank}
+        # Where it arrives nobody may know of the group: workers of a rank are in none.
+        rank = self._rank if _distributed() is None else self._ranks()
+        return {"path": self._path, "text": self._text, "folder": self._folder, "rank": rank}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         rank, world = state["rank"]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import pickle
 import shutil
 import signal
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +227,32 @@ def test_a_loader_serves_the_rank_that_the_process_has_when_it_is_used(folder: P
     assert [ids for _, ids, _ in answers] == [batches[0][1] for batches in run_ranks(folder, 2, share, path, 1)]
     for rank, (_, _, told) in enumerate(answers):
         assert f"as rank 0 of 1 when the process became rank {rank} of 2" in told
+
+
+# What a rank sends to processes that are in no group.
+
+
+def next_of(pickled: bytes) -> list[int]:
+    return next(iter(pickle.loads(pickled))).ids.tolist()
+
+
+def sent(rank: int, world: int, path: Path, before: bytes, store: str) -> tuple[list[int], list[int], tuple[int, int], tuple[int, int]]:
+    early = pickle.loads(pickle.dumps(curricle.Run(path)))
+    join_group(store, rank, world)
+    loader = curricle.Loader(path)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as workers:
+        unused = workers.submit(next_of, pickle.dumps(loader)).result()
+        next(iter(loader))
+        used = workers.submit(next_of, pickle.dumps(loader)).result()
+    arrived = pickle.loads(before).run
+    return unused, used, (early.dp_rank, early.dp_world_size), (arrived.dp_rank, arrived.dp_world_size)
+
+
+def test_a_loader_that_a_rank_sends_to_a_worker_serves_the_share_of_that_rank(folder: Path) -> None:
+    path = run_file(folder)
+    whole = [batch.ids.tolist() for batch, _ in zip(curricle.Loader(path), range(2))]
+    answers = run_ranks(folder, 2, sent, path, pickle.dumps(curricle.Loader(path)), str(folder / "sent"), join=False)
+    for step in (0, 1):
+        assert answers[0][step] + answers[1][step] == whole[step]
+    # What was pickled before there was a group takes the rank of the process that it is in.
+    assert [answer[2:] for answer in answers] == [((rank, 2), (rank, 2)) for rank in (0, 1)]
