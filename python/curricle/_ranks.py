@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, NamedTuple
 
 from . import _native
-from ._run import Run, _distributed
-from .errors import RanksError
+from ._run import Run, _distributed, _forked_from_rank
+from .errors import ForkError, RanksError
 
 __all__ = ["check_ranks", "compare_ranks"]
 
@@ -30,6 +31,7 @@ def check_ranks(digest: bytes, identity: dict[str, Any] | None = None, group: An
 
     Raises:
         RanksError: on every rank alike, naming the ranks that differ and in what.
+        ForkError: in a process that was forked from a rank.
     """
     _agree(_all(Rank(digest, identity), group))
 
@@ -40,7 +42,8 @@ def compare_ranks(run: Run, digest: bytes | None, failure: str | None = None) ->
     A rank that failed tells the others why, so that they do not wait for it, and raises its own error.
     """
     if failure is not None:
-        _all(Rank(None, failure=failure))
+        if not _forked_from_rank():
+            _all(Rank(None, failure=failure))
         return
     ranks = _all(Rank(digest, run.identity, run._ranks()))
     failed = [i for i, rank in enumerate(ranks) if rank.failure is not None]
@@ -65,6 +68,11 @@ def _all(own: Rank, group: Any | None = None) -> list[Rank]:
     distributed = _distributed()
     if distributed is None or distributed.get_world_size(group) == 1:
         return []
+    if _forked_from_rank():
+        raise ForkError(
+            f"process {os.getpid()} was forked from rank {distributed.get_rank()}, and what connects that to the other ranks was not: it cannot"
+            " compare itself with them; give `check_ranks=False`, or start it with `spawn`"
+        )
     found: list[Any] = [None] * distributed.get_world_size(group)
     distributed.all_gather_object(found, tuple(own), group=group)
     return [Rank(*rank) for rank in found]

@@ -22,6 +22,26 @@ def _distributed() -> Any | None:
     return distributed
 
 
+# The group that was initialised when this process was forked from a member of it.
+_left_behind: Any | None = None
+
+
+def _remember_group() -> None:
+    global _left_behind
+    distributed = _distributed()
+    _left_behind = None if distributed is None else distributed.group.WORLD
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_remember_group)
+
+
+def _forked_from_rank() -> bool:
+    """Whether this process was forked from a rank: it then takes itself for that rank, and cannot speak with the others."""
+    distributed = _distributed()
+    return _left_behind is not None and distributed is not None and distributed.group.WORLD is _left_behind
+
+
 class Run:
     """A run file: dataset, columns, plugins and the shape of batches, for one rank.
 

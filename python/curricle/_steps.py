@@ -11,7 +11,7 @@ from . import _native
 from ._epochs import Epochs
 from ._ranks import compare_ranks
 from ._run import Run
-from .errors import ConfigError, CurricleError, StateError
+from .errors import ConfigError, CurricleError, ForkError, StateError
 
 __all__ = ["Steps"]
 
@@ -129,6 +129,9 @@ class Steps(Generic[Item]):
         try:
             json, skip = (None, 0) if state is None else self._read(state)
             source = self._make(json)
+        except ForkError:
+            # Of this process alone: the ranks know nothing of it, and it cannot reach them.
+            raise
         except CurricleError as error:
             # The others would wait for this rank, before their next batch, unless they were told.
             if self._check_ranks:

@@ -8,6 +8,7 @@ import os
 import pickle
 import shutil
 import signal
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -256,3 +257,54 @@ def test_a_loader_that_a_rank_sends_to_a_worker_serves_the_share_of_that_rank(fo
         assert answers[0][step] + answers[1][step] == whole[step]
     # What was pickled before there was a group takes the rank of the process that it is in.
     assert [answer[2:] for answer in answers] == [((rank, 2), (rank, 2)) for rank in (0, 1)]
+
+
+def in_a_fork(work: Callable[[], Any]) -> str:
+    """What ``work`` gave or raised in a process forked from this one, in words."""
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        try:
+            told = f"{work()}"
+        except BaseException as error:
+            told = f"{type(error).__name__}: {error}"
+        os.write(sender, told.encode())
+        os._exit(0)
+    os.close(sender)
+    with open(receiver, "rb") as answer:
+        told = answer.read().decode()
+    assert os.waitpid(child, 0)[1] == 0, "the process hung"
+    return told
+
+
+def forked(rank: int, world: int, path: Path, wrong: Path) -> list[str]:
+    used, unused, unchecked = curricle.Loader(path), curricle.Loader(path), curricle.Loader(path, check_ranks=False)
+    next(iter(used))
+    state = used.state_dict()
+
+    def first(loader: curricle.Loader) -> list[int]:
+        return next(iter(loader)).ids.tolist()
+
+    return [
+        in_a_fork(lambda: first(used)),
+        in_a_fork(lambda: used.load_state_dict(state)),
+        in_a_fork(lambda: first(unused)),
+        in_a_fork(lambda: first(curricle.Loader(wrong))),
+        in_a_fork(lambda: curricle.check_ranks(bytes(16))),
+        in_a_fork(lambda: first(unchecked)),
+        # And the rank itself goes on.
+        str(first(unused)),
+    ]
+
+
+def test_a_process_that_is_forked_from_a_rank_is_refused_and_never_waits_for_the_others(folder: Path) -> None:
+    path, wrong = run_file(folder), run_file(folder, name="wrong.toml", policy='plugin = "no-such-plugin.wasm"')
+    shares = run_ranks(folder, 2, share, path, 1)
+    for rank, told in enumerate(run_ranks(folder, 2, forked, path, wrong)):
+        used, loaded, unused, failing, compared, unchecked, own = told
+        assert "ForkError" in used and "ForkError" in loaded
+        for words in (unused, compared):
+            assert "ForkError" in words and f"was forked from rank {rank}" in words and "`check_ranks=False`" in words and "`spawn`" in words
+        assert "no-such-plugin" in failing
+        assert unchecked == own == str(shares[rank][0][1])
