@@ -194,6 +194,26 @@ def test_one_rank_may_ask_for_a_state_while_the_others_do_not(folder: Path) -> N
     assert run_ranks(folder, 2, ask_on_one, run_file(folder), timeout=60) == [3, 3]
 
 
+def jump(rank: int, world: int, paths: list[Path]) -> tuple[type, str]:
+    loader = curricle.Loader(paths[rank], steps_per_epoch=5)
+    try:
+        loader.set_epoch(1)
+        next(iter(loader))
+    except curricle.CurricleError as error:
+        return type(error), str(error)
+    raise AssertionError("nothing was refused")
+
+
+def test_a_rank_whose_plugin_fails_on_the_way_to_an_epoch_is_told_to_the_others(folder: Path) -> None:
+    hostile = os.environ.get("CURRICLE_HOSTILE")
+    if hostile is None:
+        pytest.skip("`cargo xtask test` says where the hostile plugins are")
+    failing = run_file(folder, name="failing.toml", policy=f'plugin = "{hostile}/evil-policy.wasm"\nconfig = {{ wrong = "panic", at = 3 }}')
+    answers = run_ranks(folder, 2, jump, [run_file(folder), failing], timeout=60)
+    assert answers[0][0] is curricle.RanksError and "not all ranks could start" in answers[0][1] and "evil-policy" in answers[0][1]
+    assert answers[1][0] is curricle.PluginTrapError
+
+
 def replicas(rank: int, world: int, path: Path) -> list[int]:
     loader = curricle.Loader(path, dp_rank=rank // 2, dp_world_size=2)
     return next(iter(loader)).ids.tolist()
