@@ -42,6 +42,17 @@ def _forked_from_rank() -> bool:
     return _left_behind is not None and distributed is not None and distributed.group.WORLD is _left_behind
 
 
+def _place_in(distributed: Any, group: Any | None) -> tuple[int, int]:
+    """Rank and number of ranks of this process in a group; None for the default one."""
+    rank = distributed.get_rank(group)
+    if rank < 0:
+        raise ConfigError(
+            f"`group`: process {distributed.get_rank()} is not in that process group; give the one that it is in, or load nothing in it",
+            code="config",
+        )
+    return rank, distributed.get_world_size(group)
+
+
 class Run:
     """A run file: dataset, columns, plugins and the shape of batches, for one rank.
 
@@ -52,6 +63,7 @@ class Run:
         run: Path of the run file, or another ``Run``.
         dp_rank: Data-parallel rank; left out, that of ``torch.distributed`` where it is initialised, and else that of the run file.
         dp_world_size: Number of data-parallel ranks; left out, likewise. Give both or neither.
+        group: Process group of the ranks that load data, where these are not all of ``torch.distributed``. It is not pickled.
         text: The run file itself, instead of ``run``.
         folder: What relative paths in ``text`` are relative to.
     """
@@ -62,6 +74,7 @@ class Run:
         *,
         dp_rank: int | None = None,
         dp_world_size: int | None = None,
+        group: Any | None = None,
         text: str | None = None,
         folder: str | os.PathLike[str] | None = None,
     ) -> None:
@@ -69,12 +82,14 @@ class Run:
         self._text: str | None
         self._folder: str | None
         self._rank: tuple[int | None, int | None]
+        self._group: Any | None
         if isinstance(run, Run):
             if text is not None or folder is not None:
                 raise TypeError("`text` and `folder` stand for a run file, and one was given")
             self._path, self._text, self._folder = run._path, run._text, run._folder
             if dp_rank is None and dp_world_size is None:
                 dp_rank, dp_world_size = run._rank
+            group = run._group if group is None else group
         else:
             # Absolute, since the object may be sent to a process in another folder.
             self._path = None if run is None else str(Path(os.fspath(run)).absolute())
@@ -84,6 +99,7 @@ class Run:
             raise ConfigError("`dp_rank` and `dp_world_size`: one without the other; give both or neither", code="config")
         self._file = _native.RunFile(self._path, self._text, self._folder)
         self._rank = (dp_rank, dp_world_size)
+        self._group = group
         self._opened: tuple[int, _native.Run] | None = None
 
     def _ranks(self) -> tuple[int, int]:
@@ -92,7 +108,7 @@ class Run:
             return rank, world
         distributed = _distributed()
         if distributed is not None:
-            return distributed.get_rank(), distributed.get_world_size()
+            return _place_in(distributed, self._group)
         # What was opened stays so when the process leaves its group.
         return self._file.rank if self._opened is None else (self._opened[1].dp_rank, self._opened[1].dp_world_size)
 

@@ -45,10 +45,11 @@ class Steps(Generic[Item]):
         steps_per_epoch: int | str | None = None,
         allow: Sequence[str] = (),
         check_ranks: bool = True,
+        group: Any | None = None,
     ) -> None:
         if isinstance(allow, str):
             raise TypeError("`allow` is a text; give a list of them")
-        self.run = Run(run, dp_rank=dp_rank, dp_world_size=dp_world_size)
+        self.run = Run(run, dp_rank=dp_rank, dp_world_size=dp_world_size, group=group)
         self._epochs = Epochs(self.run, steps_per_epoch)
         self._allow = list(allow)
         self._check_ranks = check_ranks

@@ -45,6 +45,9 @@ def loader(engine: DeepSpeedEngine, run: str | os.PathLike[str] | Run, **options
     group = engine.data_parallel_group
     options.setdefault("dp_rank", comm.get_rank(group=group))
     options.setdefault("dp_world_size", comm.get_world_size(group=group))
+    if comm.get_world_size(group=group) < comm.get_world_size():
+        # Of a pipeline some stages load nothing, and would not take part in comparing ranks.
+        options.setdefault("group", group)
     options.setdefault("device", engine.device)
     made = Loader(run, **options)
     wanted = {

@@ -226,6 +226,45 @@ def test_ranks_of_one_replica_share_a_slice(folder: Path) -> None:
     assert shares[0] + shares[2] == next(iter(curricle.Loader(path))).ids.tolist()
 
 
+# Where only some of the processes load data.
+
+
+def of_two_by_two(rank: int, world: int, path: Path, other: Path, explicit: bool) -> tuple[list[int], list[str]] | None:
+    """Ranks 0 and 2 load, each for a replica of two processes."""
+    import torch.distributed
+
+    groups = [torch.distributed.new_group(ranks) for ranks in ([0, 2], [1, 3])]
+    place: dict[str, Any] = {"dp_rank": rank // 2, "dp_world_size": 2} if explicit else {}
+    if rank % 2 == 1:
+        with pytest.raises(curricle.ConfigError, match=f"process {rank} is not in that process group"):
+            next(iter(curricle.Loader(path, group=groups[0], **place)))
+        torch.distributed.barrier()
+        return None
+    loader = curricle.Loader(path, group=groups[0], **place)
+    ids = next(iter(loader)).ids.tolist()
+    again = pickle.loads(pickle.dumps(loader))
+    assert (again.run.dp_rank, again.run.dp_world_size) == (rank // 2, 2)
+    told = []
+    # Another order on one of them, and one share for both.
+    for run, options in ((other if rank == 2 else path, place), (path, {"dp_rank": 0, "dp_world_size": 2})):
+        with pytest.raises(curricle.RanksError) as error:
+            next(iter(curricle.Loader(curricle.Run(run, group=groups[0]), **options)))
+        told.append(str(error.value))
+    torch.distributed.barrier()
+    return ids, told
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_ranks_that_load_are_compared_in_their_group_while_the_others_load_nothing(folder: Path, explicit: bool) -> None:
+    path, other = run_file(folder), run_file(folder, name="other.toml")
+    other.write_text(other.read_text().replace("seed = 7", "seed = 8"))
+    first, nothing, second, nothing_either = run_ranks(folder, 4, of_two_by_two, path, other, explicit, timeout=90)
+    assert nothing is None and nothing_either is None
+    assert first[0] + second[0] == next(iter(curricle.Loader(path))).ids.tolist()
+    assert first[1] == second[1]
+    assert "seed: 8 on rank 1, 7 on rank 0" in first[1][0] and "trained on twice, or never" in first[1][1]
+
+
 # When the process becomes a rank after the loader was made.
 
 
