@@ -186,6 +186,21 @@ class Run:
             return 0
         return (end - 1 - start) * opened.accumulation + opened.n_micro_batches(end - 1)
 
+    def _ends_short(self) -> bool:
+        """Whether the last step has fewer micro-batches on this rank than the others."""
+        opened = self._open()
+        n_steps = opened.n_steps or 0
+        return n_steps > 0 and opened.n_micro_batches(n_steps - 1) < opened.accumulation
+
+    def _refuse_short_end(self, who: str) -> None:
+        """Refuses a run whose last step has too few micro-batches for whoever steps the optimizer after a fixed number of them."""
+        if self._ends_short():
+            raise ConfigError(
+                f"{self!r}: its last step has fewer batches than the {self.accumulation} of the others on this rank, and {who} would not step"
+                " the optimizer after them; set `drop-last = true` in the run file, or `steps`",
+                code="config",
+            )
+
     def __getstate__(self) -> dict[str, Any]:
         # Where it arrives nobody may know of the group: workers of a rank are in none.
         rank = self._rank if _distributed() is None else self._ranks()

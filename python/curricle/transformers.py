@@ -117,6 +117,9 @@ class LoaderMixin:
                 " this rank; give both the same",
                 code="config",
             )
+        if not 0 < self.args.max_steps < (self.loader.run.n_steps or 0):
+            # It counts batches from where it resumed, and from the start of each epoch.
+            self.loader.run._refuse_short_end("the Trainer")
         return EqualEpochs(self.loader)
 
     def num_examples(self, dataloader: Any) -> int:

@@ -99,6 +99,11 @@ def test_an_engine_of_another_shape_is_refused(folder: Path, path: Path) -> None
     assert "the engine's `gradient_accumulation_steps` is 4, and that of the run is 2" in told
 
 
+def test_a_last_step_with_fewer_batches_than_the_engine_counts_is_refused(folder: Path) -> None:
+    [told] = run_ranks(folder, 1, refused, run_file(folder, batch="gradient-accumulation-steps = 4", rest="epochs = 1"))
+    assert "last step has fewer batches than the 4" in told and "the engine" in told and "`drop-last = true`" in told
+
+
 def test_a_checkpoint_without_a_state_is_refused(folder: Path, path: Path) -> None:
     [told] = run_ranks(folder, 1, without, path, folder)
     assert "`client_state` has no `curricle`" in told

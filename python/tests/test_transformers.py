@@ -141,6 +141,15 @@ def test_a_search_for_a_batch_size_is_refused(folder: Path) -> None:
         trainer_of(run_file(folder), folder, auto_find_batch_size=True).train()
 
 
+def test_a_last_step_with_fewer_batches_is_refused_where_it_would_be_reached(folder: Path) -> None:
+    # 37 steps and a half, and an optimizer that is stepped after every second batch.
+    path = run_file(folder, batch="gradient-accumulation-steps = 2", rest="epochs = 3")
+    options = {"gradient_accumulation_steps": 2, "num_train_epochs": 1, "save_strategy": "no"}
+    with pytest.raises(curricle.ConfigError, match=r"last step has fewer batches than the 2 .* the Trainer .*`drop-last = true`"):
+        trainer_of(path, folder, **options).train()
+    trainer_of(path, folder, max_steps=3, **options).train()
+
+
 def causal_model() -> Any:
     torch.manual_seed(3)
     config = transformers.LlamaConfig(
