@@ -209,9 +209,9 @@ def find(job: Job, start: int, end: int, batches: Iterable[object]) -> Found:
 
 def failed(start: int, error: CurricleError) -> Found:
     """What came of a span is an error."""
-    facts = {name: value for name, value in vars(error).items() if name != "filename"}
-    path = getattr(error, "filename", None)
-    if path is not None:
+    facts = error._facts()
+    path = facts.get("filename")
+    if isinstance(path, os.PathLike):
         facts["filename"] = os.fspath(path)
     return Found(start, None, 0, json.dumps({"kind": type(error).__name__, "message": str(error), "facts": facts}))
 
@@ -220,7 +220,10 @@ def raised(failure: str) -> CurricleError:
     """The error of a worker, to be raised here."""
     said = json.loads(failure)
     kind = getattr(errors, said["kind"], CurricleError)
-    return kind(said["message"], **said["facts"])
+    facts = said["facts"]
+    if facts.get("filename") is not None:
+        facts["filename"] = Path(facts["filename"])
+    return kind(said["message"], **facts)
 
 
 def blocks_of_a_task(outline: Outline, workers: int, wanted: int | None) -> int:

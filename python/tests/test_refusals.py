@@ -15,6 +15,7 @@ import pytest
 from conftest import run_file
 
 import curricle
+from curricle._engine import failed, raised
 
 
 def test_every_error_of_the_library_is_a_class_of_its_own() -> None:
@@ -41,6 +42,24 @@ def test_what_a_file_gets_wrong_is_told_with_its_place(folder: Path) -> None:
         curricle.Dataset(folder / "flat.bin", token_type="uint16", sequence_length=4)[8]
     with pytest.raises(curricle.ColumnError, match="there is no such column"):
         curricle.Dataset(folder / "flat.bin", token_type="uint16", sequence_length=4).column("length")
+
+
+def test_an_error_arrives_whole_where_it_is_sent(folder: Path) -> None:
+    with pytest.raises(curricle.IoError) as caught:
+        curricle.Run(folder / "no.toml")
+    error = caught.value
+    assert error.errno == 2 and error.filename == folder / "no.toml"
+    found = failed(3, error)
+    assert found.start == 3 and found.failure is not None
+    for again in (pickle.loads(pickle.dumps(error)), raised(found.failure), pickle.loads(pickle.dumps(raised(found.failure)))):
+        assert isinstance(again, curricle.IoError) and str(again) == str(error)
+        assert (again.code, again.errno, again.filename) == (error.code, error.errno, error.filename)
+    bare = curricle.IoError("cannot", code="io")
+    for again in (pickle.loads(pickle.dumps(bare)), raised(failed(0, bare).failure or "")):
+        assert isinstance(again, curricle.IoError) and (str(again), again.errno, again.filename) == ("cannot", None, None)
+    differ = curricle.RanksError("apart", ranks=[1, 3], code="ranks")
+    for again in (pickle.loads(pickle.dumps(differ)), raised(failed(0, differ).failure or "")):
+        assert isinstance(again, curricle.RanksError) and again.ranks == [1, 3]
 
 
 def test_a_rank_outside_of_the_world_is_refused(folder: Path) -> None:
