@@ -222,17 +222,69 @@ def test_ctrl_c_in_a_long_native_call_returns_within_a_tenth_of_a_second(folder:
     assert min(times) < 0.1, times
 
 
-def _time_to_hear(child: subprocess.Popen[str]) -> float:
-    """Seconds from Ctrl-C to the exception, in a process that is in the middle of a call."""
+def _time_to_hear(child: subprocess.Popen[str], sends: int = signal.SIGINT) -> float:
+    """Seconds from Ctrl-C, or another signal, to the exception, in a process that is in the middle of a call."""
     assert child.stdout is not None
     assert child.stdout.readline() == "begun\n"
     time.sleep(1.5)
     assert child.poll() is None, child.communicate()
     sent = time.monotonic()
-    child.send_signal(signal.SIGINT)
+    child.send_signal(sends)
     line = child.stdout.readline()
     heard = time.monotonic() - sent
     assert line == "interrupted\n", (line, child.communicate())
     # Nor does the end of the process wait for the plugin.
     assert child.wait(timeout=5) == 0
     return heard
+
+
+COMMAND = """#!{python} -SE
+import os, signal, sys, time
+def stop(*_):
+    os.close(os.open({cleaned!r}, os.O_CREAT))
+    os._exit(130)
+signal.signal(signal.SIGINT, stop)
+{misdeed}
+time.sleep(30)
+"""
+
+
+@pytest.mark.parametrize("misdeed", ["", "signal.signal(signal.SIGINT, signal.SIG_IGN)", "os.close(1), os.close(2)"])
+@pytest.mark.parametrize("sends", [signal.SIGINT, signal.SIGTERM])
+def test_an_import_that_is_interrupted_returns_within_a_tenth_of_a_second_and_leaves_no_command_behind(
+    tmp_path: Path, sends: int, misdeed: str
+) -> None:
+    code = """
+        import signal, sys, curricle
+        from curricle import _command
+        def leave(*_):
+            raise SystemExit
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, leave)
+        _command.path = lambda: sys.argv[1]
+        print("begun", flush=True)
+        try:
+            curricle.import_("texts", "out")
+        except (KeyboardInterrupt, SystemExit) as error:
+            assert type(error) is (KeyboardInterrupt if sys.argv[2] == "2" else SystemExit)
+            print("interrupted", flush=True)
+    """
+    cleaned, command = tmp_path / "cleaned", tmp_path / "command"
+    command.write_text(COMMAND.format(python=sys.executable, cleaned=str(cleaned), misdeed=misdeed))
+    command.chmod(0o755)
+    # As above: a busy machine may be late.
+    times: list[float] = []
+    while not times or ((min(times) >= 0.1 or not (cleaned.exists() or "IGN" in misdeed)) and len(times) < 4):
+        times.append(_time_to_hear(_child(code, command, int(sends)), sends))
+    assert min(times) < 0.1, times
+    assert cleaned.exists() or "IGN" in misdeed
+    running = [Path(f"/proc/{process}/cmdline") for process in os.listdir("/proc") if process.isdigit()] if os.path.isdir("/proc") else []
+    assert not any(str(command).encode() in _read(path) for path in running)
+
+
+def _read(path: Path) -> bytes:
+    """What is in a file, if it is still there."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
