@@ -40,7 +40,7 @@ class Outline:
             DatasetError: if a sample of those blocks is damaged.
         """
         opened = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
-        return Outline(_native.Outline.of(opened._native))
+        return Outline(_native.Outline.of(opened._open()))
 
     @staticmethod
     def from_json(text: str) -> Outline:
@@ -271,7 +271,7 @@ class Collector:
         folder = opened.columns_dir if out is None and isinstance(opened, Dataset) else Path(out or "")
         called = os.fspath(metric)
         target = folder.absolute() / f"{name or Path(called).stem}.arrow"
-        wasm = Path(_native.find_plugin(called)).read_bytes()
+        wasm = _native.find_plugin(called).read_bytes()
         text = json.dumps(dict(config or {}))
         loaded = _native.Metric(called, wasm, text, limits)
         self._job = Job(called, wasm, loaded.sha256, text, limits, self.outline.to_json(), (), column)

@@ -56,8 +56,9 @@ def _place_in(distributed: Any, group: Any | None) -> tuple[int, int]:
 class Run:
     """A run file: dataset, columns, plugins and the shape of batches, for one rank.
 
-    Making one reads the file and nothing else. What it names is opened when it is first needed, so that a ``Run`` can be pickled and sent,
-    and a process can fork before it uses it. Pickled where ``torch.distributed`` is initialised, it keeps the rank that it has there.
+    Making one reads the file and nothing else; what was unpickled reads it when it is first used. What it names is opened when it is first
+    needed, so that a ``Run`` can be pickled and sent, and a process can fork before it uses it. Pickled where ``torch.distributed`` is
+    initialised, it keeps the rank that it has there.
 
     Args:
         run: Path of the run file, or another ``Run``.
@@ -83,6 +84,8 @@ class Run:
         self._folder: str | None
         self._rank: tuple[int | None, int | None]
         self._group: Any | None
+        # None in what was unpickled, until it is used.
+        self._file: _native.RunFile | None
         if isinstance(run, Run):
             if text is not None or folder is not None:
                 raise TypeError("`text` and `folder` stand for a run file, and one was given")
@@ -90,17 +93,23 @@ class Run:
             if dp_rank is None and dp_world_size is None:
                 dp_rank, dp_world_size = run._rank
             group = run._group if group is None else group
+            self._file = run._file
         else:
             # Absolute, since the object may be sent to a process in another folder.
             self._path = None if run is None else str(Path(os.fspath(run)).absolute())
             self._text = text
             self._folder = None if folder is None and text is None else str(Path(folder or ".").absolute())
+            self._file = _native.RunFile(self._path, self._text, self._folder)
         if (dp_rank is None) != (dp_world_size is None):
             raise ConfigError("`dp_rank` and `dp_world_size`: one without the other; give both or neither", code="config")
-        self._file = _native.RunFile(self._path, self._text, self._folder)
         self._rank = (dp_rank, dp_world_size)
         self._group = group
         self._opened: tuple[int, _native.Run] | None = None
+
+    def _read(self) -> _native.RunFile:
+        if self._file is None:
+            self._file = _native.RunFile(self._path, self._text, self._folder)
+        return self._file
 
     def _ranks(self) -> tuple[int, int]:
         rank, world = self._rank
@@ -110,7 +119,7 @@ class Run:
         if distributed is not None:
             return _place_in(distributed, self._group)
         # What was opened stays so when the process leaves its group.
-        return self._file.rank if self._opened is None else (self._opened[1].dp_rank, self._opened[1].dp_world_size)
+        return self._read().rank if self._opened is None else (self._opened[1].dp_rank, self._opened[1].dp_world_size)
 
     def _open(self) -> _native.Run:
         if self._opened is not None:
@@ -127,7 +136,7 @@ class Run:
         for name, number in (("dp_rank", rank), ("dp_world_size", world)):
             if not 0 <= number < 1 << 32:
                 raise ConfigError(f"`{name}` is {number}; ranks count from 0 to `dp_world_size` less 1", code="config")
-        opened = self._file.open(rank, world)
+        opened = self._read().open(rank, world)
         self._opened = (os.getpid(), opened)
         return opened
 
@@ -159,7 +168,7 @@ class Run:
     @property
     def layout(self) -> str:
         """How tokens lie: ``"packed"`` end to end, ``"padded"`` a sample a row, ``"rows"`` several samples a row."""
-        return self._file.layout
+        return self._read().layout
 
     @property
     def n_steps(self) -> int | None:
@@ -207,8 +216,9 @@ class Run:
         return {"path": self._path, "text": self._text, "folder": self._folder, "rank": rank}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        rank, world = state["rank"]
-        self.__init__(state["path"], dp_rank=rank, dp_world_size=world, text=state["text"], folder=state["folder"])  # type: ignore[misc]
+        # Nothing is read before it is used: the object may still be on its way.
+        self._path, self._text, self._folder, self._rank = state["path"], state["text"], state["folder"], state["rank"]
+        self._group = self._file = self._opened = None
 
     def __repr__(self) -> str:
         return f"Run({self._path or 'text'!r})"
