@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,18 @@ def test_every_error_of_the_library_is_a_class_of_its_own() -> None:
     codes = [kind.code for kind in classes]
     assert len(set(codes)) == len(codes) == 18
     assert issubclass(curricle.ConfigError, ValueError) and issubclass(curricle.IoError, OSError)
+
+
+def test_the_library_and_the_package_have_the_same_codes() -> None:
+    host = Path(__file__).parents[2] / "host" / "src"
+    if not host.is_dir():
+        pytest.skip("the library's sources are not here")
+    # The arms of `Error::code` and `FaultKind::code`.
+    arms = re.compile(r"(?:Error|FaultKind)::\w+(?: \{ \.\. \})? => \"([a-z-]+)\",")
+    of_library = {code for name in ("error.rs", "fault.rs") for code in arms.findall((host / name).read_text())}
+    of_package = {kind.code for kind in vars(curricle.errors).values() if isinstance(kind, type) and issubclass(kind, curricle.CurricleError)}
+    # `KeyboardInterrupt` stands for the first. The package alone has the base classes, and forks.
+    assert of_library - of_package == {"interrupted"} and of_package - of_library == {"error", "plugin", "fork"}
 
 
 def test_what_a_file_gets_wrong_is_told_with_its_place(folder: Path) -> None:
