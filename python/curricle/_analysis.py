@@ -77,27 +77,26 @@ def analyze(
     metric = os.fspath(metric)
     folder = opened.columns_dir if out is None else Path(out)
     target = folder.absolute() / f"{name or Path(metric).stem}.arrow"
-    found = _native.analyze(opened._native, metric, json.dumps(dict(config or {})), str(target), limits, threads, part, force, progress)
+    found = _native.analyze(opened._open(), metric, json.dumps(dict(config or {})), str(target), limits, threads, part, force, progress)
     path = found["path"]
     return Analysis(None if path is None else Path(path), found["made"], found["continued"], found["tokens"])
 
 
 def import_(
-    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    source: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
     options: Sequence[str] = (),
 ) -> Dataset:
-    """Makes a dataset of texts: folders, ``.jsonl``, ``.parquet``. The command does it; ``curricle import --help`` lists its options.
+    """Makes a dataset of texts: a folder, ``.jsonl``, ``.parquet``. The command does it; ``curricle import --help`` lists its options.
 
     Args:
-        source: What to read, one path or several.
+        source: What to read, a file or a folder.
         out: The dataset to make.
         options: Options of the command, such as ``["--tokenizer", "tokenizer.json"]``.
 
     Raises:
         CurricleError: in the command's words.
     """
-    sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
-    _command.run(["import", *(os.fspath(path) for path in sources), "--out", os.fspath(out), *options])
+    _command.run(["import", os.fspath(source), "--out", os.fspath(out), *options])
     return Dataset(out)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import selectors
 import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -20,6 +22,8 @@ __all__ = ["main", "path", "run"]
 _ERRORS: dict[int, type[CurricleError]] = {2: ConfigError, 3: DataError, 4: PluginError, 5: IoError, 6: InternalError}
 # Seconds from Ctrl-C to the command's end. What it has done by then is kept, and it goes on there.
 _PATIENCE = 0.05
+# Seconds between two looks at whether it has ended.
+_PULSE = 0.005
 
 
 def path() -> str:
@@ -41,24 +45,59 @@ def run(arguments: Sequence[str]) -> str:
     Raises:
         CurricleError: of the class that its exit code stands for, in its words.
     """
-    watched = sys.stderr.isatty()
-    with subprocess.Popen([path(), *arguments], stdout=subprocess.PIPE, stderr=None if watched else subprocess.PIPE, text=True) as child:
-        try:
-            out, err = child.communicate()
-        except KeyboardInterrupt:
-            child.send_signal(signal.SIGINT)
-            try:
-                child.wait(_PATIENCE)
-            except subprocess.TimeoutExpired:
-                child.kill()
-            raise
+    stderr = None if sys.stderr.isatty() else subprocess.PIPE
+    child = subprocess.Popen([path(), *arguments], stdout=subprocess.PIPE, stderr=stderr)
+    try:
+        out, err = _listen(child)
+    except BaseException:
+        _interrupt(child)
+        raise
+    finally:
+        for stream in (child.stdout, child.stderr):
+            if stream is not None:
+                stream.close()
     if child.returncode == 0:
         return out
     if child.returncode == 130:
         raise KeyboardInterrupt
-    words = (err or "").strip().removeprefix("error: ") or f"`curricle {arguments[0]}` failed; it says why above"
+    words = err.strip().removeprefix("error: ") or f"`curricle {arguments[0]}` failed; it says why above"
     kind = _ERRORS.get(child.returncode, CurricleError)
     raise kind(words, code=kind.code)
+
+
+def _listen(child: subprocess.Popen[bytes]) -> tuple[str, str]:
+    """What the command writes until it has ended.
+
+    An exception, of Ctrl-C or of another signal's handler, goes through at once: ``communicate`` would first wait for the command.
+    """
+    said: dict[object, list[bytes]] = {child.stdout: [], child.stderr: []}
+    with selectors.DefaultSelector() as streams:
+        for stream in (child.stdout, child.stderr):
+            if stream is not None:
+                streams.register(stream, selectors.EVENT_READ)
+        while streams.get_map():
+            for ready, _ in streams.select():
+                piece = os.read(ready.fd, 1 << 16)
+                said[ready.fileobj].append(piece)
+                if not piece:
+                    streams.unregister(ready.fileobj)
+    while child.poll() is None:
+        time.sleep(_PULSE)
+    out, err = (b"".join(said[stream]).decode(errors="replace") for stream in (child.stdout, child.stderr))
+    return out, err
+
+
+def _interrupt(child: subprocess.Popen[bytes]) -> None:
+    """Ends the command, by itself if it does so soon."""
+    try:
+        child.send_signal(signal.SIGINT)
+        until = time.monotonic() + _PATIENCE
+        while child.poll() is None and time.monotonic() < until:
+            time.sleep(_PULSE)
+    finally:
+        # Also if somebody is so impatient as to press Ctrl-C again.
+        child.kill()
+        child.wait()
 
 
 def main() -> NoReturn:

@@ -21,7 +21,8 @@ __all__ = ["Dataset"]
 class Dataset(Sequence[np.ndarray]):
     """Samples of tokens in a mapped file: Megatron's ``.bin``/``.idx``, Arrow, Parquet, numpy arrays and flat files; docs/formats.md lists all.
 
-    A map-style dataset for torch too: with its ``__getitems__`` a batch is one call. It pickles as its path, and is opened where it is used.
+    A map-style dataset for torch too: with its ``__getitems__`` a batch is one call. It pickles as its path, and is opened where it is used:
+    what was unpickled raises the errors below when it is first used.
 
     Args:
         path: File, folder or prefix.
@@ -57,61 +58,69 @@ class Dataset(Sequence[np.ndarray]):
             "document_end": document_end,
             "vocab_size": vocab_size,
         }
-        self._native = _native.Dataset(self._path, **self._options)
+        # None in what was unpickled, until it is used.
+        self._opened: _native.Dataset | None = None
+        self._open()
+
+    def _open(self) -> _native.Dataset:
+        if self._opened is None:
+            self._opened = _native.Dataset(self._path, **self._options)
+        return self._opened
 
     def __len__(self) -> int:
         """Number of samples."""
-        return len(self._native)
+        return len(self._open())
 
     def __getitem__(self, index: int) -> np.ndarray:  # type: ignore[override]
         """Tokens of a sample: one dimension, of the dataset's type, a view of the file that cannot be written to."""
-        return self._native[index]
+        return self._open()[index]
 
     def __getitems__(self, indices: Sequence[int]) -> list[np.ndarray]:
         """Tokens of several samples, in one call."""
-        return self._native.__getitems__(indices)
+        return self._open().__getitems__(indices)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        return (self._native[i] for i in range(len(self._native)))
+        opened = self._open()
+        return (opened[i] for i in range(len(opened)))
 
     def lengths(self, ids: Sequence[int] | None = None) -> np.ndarray:
         """Tokens of each sample, uint32: of these, or of all."""
-        return self._native.lengths(ids)
+        return self._open().lengths(ids)
 
     @property
     def path(self) -> Path:
         """The file that was opened."""
-        return Path(self._native.path)
+        return self._open().path
 
     @property
     def n_tokens(self) -> int:
         """Tokens of all samples."""
-        return self._native.n_tokens
+        return self._open().n_tokens
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the tokens."""
-        return np.dtype(self._native.token_type)
+        return np.dtype(self._open().token_type)
 
     @property
     def vocab_size(self) -> int | None:
         """Number of token ids, where it is known."""
-        return self._native.vocab_size
+        return self._open().vocab_size
 
     @property
     def fingerprint(self) -> str:
         """Identity of content and view, 32 hexadecimal digits."""
-        return self._native.fingerprint
+        return self._open().fingerprint
 
     @property
     def columns_dir(self) -> Path:
         """Folder in which ``analyze`` puts columns and runs look for them."""
-        return Path(self._native.columns_dir)
+        return self._open().columns_dir
 
     @property
     def columns(self) -> dict[str, Path]:
         """Names and files of the columns beside the dataset."""
-        return {name: Path(path) for name, path in self._native.columns().items()}
+        return self._open().columns()
 
     def column(self, name: str) -> pyarrow.Array:
         """The values of a column, one for each sample, mapped and not copied; categories as a dictionary array. Takes pyarrow.
@@ -129,9 +138,12 @@ class Dataset(Sequence[np.ndarray]):
         return {"path": self._path, "options": self._options}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["path"], **state["options"])  # type: ignore[misc]
+        # Nothing is opened before it is used: the object may still be on its way.
+        self._path, self._options, self._opened = state["path"], state["options"], None
 
     def __repr__(self) -> str:
+        if self._opened is None:
+            return f"Dataset({self._path!r})"
         return f"Dataset({self._path!r}, {len(self)} samples, {self.n_tokens} tokens of {self.dtype})"
 
 

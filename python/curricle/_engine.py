@@ -40,7 +40,7 @@ class Outline:
             DatasetError: if a sample of those blocks is damaged.
         """
         opened = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
-        return Outline(_native.Outline.of(opened._native))
+        return Outline(_native.Outline.of(opened._open()))
 
     @staticmethod
     def from_json(text: str) -> Outline:
@@ -209,9 +209,9 @@ def find(job: Job, start: int, end: int, batches: Iterable[object]) -> Found:
 
 def failed(start: int, error: CurricleError) -> Found:
     """What came of a span is an error."""
-    facts = {name: value for name, value in vars(error).items() if name != "filename"}
-    path = getattr(error, "filename", None)
-    if path is not None:
+    facts = error._facts()
+    path = facts.get("filename")
+    if isinstance(path, os.PathLike):
         facts["filename"] = os.fspath(path)
     return Found(start, None, 0, json.dumps({"kind": type(error).__name__, "message": str(error), "facts": facts}))
 
@@ -220,7 +220,10 @@ def raised(failure: str) -> CurricleError:
     """The error of a worker, to be raised here."""
     said = json.loads(failure)
     kind = getattr(errors, said["kind"], CurricleError)
-    return kind(said["message"], **said["facts"])
+    facts = said["facts"]
+    if facts.get("filename") is not None:
+        facts["filename"] = Path(facts["filename"])
+    return kind(said["message"], **facts)
 
 
 def blocks_of_a_task(outline: Outline, workers: int, wanted: int | None) -> int:
@@ -268,7 +271,7 @@ class Collector:
         folder = opened.columns_dir if out is None and isinstance(opened, Dataset) else Path(out or "")
         called = os.fspath(metric)
         target = folder.absolute() / f"{name or Path(called).stem}.arrow"
-        wasm = Path(_native.find_plugin(called)).read_bytes()
+        wasm = _native.find_plugin(called).read_bytes()
         text = json.dumps(dict(config or {}))
         loaded = _native.Metric(called, wasm, text, limits)
         self._job = Job(called, wasm, loaded.sha256, text, limits, self.outline.to_json(), (), column)

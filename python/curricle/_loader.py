@@ -26,6 +26,8 @@ class Loader(Steps[_native.Batch]):
         allow: Differences from the run that a state was saved in to let through, such as ``"plugin-change"``.
         check_ranks: Compares all ranks before the first batch, and the first after a state was loaded, where ``torch.distributed`` is
             initialised with several: one small collective.
+        group: Process group of the ranks that load data, where these are not all of ``torch.distributed``: they are compared among
+            themselves, and ``dp_rank`` left out is the place in it. No group can be pickled, so a loader that was knows its rank alone.
 
     Raises:
         ConfigError: if the run file is wrong; when it is opened, also if the rank is outside of the world size.

@@ -1,6 +1,7 @@
 """The native half. What is meant for people is in the package: :class:`curricle.Batch` is one of these."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,13 +96,13 @@ class Dataset:
     def __getitem__(self, index: int) -> np.ndarray[Any, Any]: ...
     def __getitems__(self, indices: Sequence[int]) -> list[np.ndarray[Any, Any]]: ...
     def lengths(self, ids: Sequence[int] | None) -> np.ndarray[Any, Any]: ...
-    def columns(self) -> dict[str, str]: ...
+    def columns(self) -> dict[str, Path]: ...
     n_tokens: int
     token_type: str
     vocab_size: int | None
     fingerprint: str
-    path: str
-    columns_dir: str
+    path: Path
+    columns_dir: Path
 
 class RunFile:
     rank: tuple[int, int]
@@ -144,7 +145,7 @@ class Outline:
     token_type: str
     vocab_size: int | None
     fingerprint: str
-    name: str
+    name: Path
     n_blocks: int
     samples_per_block: int
     @staticmethod
@@ -188,5 +189,5 @@ def analyze(
     force: bool,
     progress: Callable[[int, int, int, int, int], object] | None,
 ) -> dict[str, Any]: ...
-def find_plugin(name: str) -> str: ...
+def find_plugin(name: str) -> Path: ...
 def look_in(folder: str) -> None: ...

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, NamedTuple
 
 from . import _native
-from ._run import Run, _distributed
-from .errors import RanksError
+from ._run import Run, _distributed, _forked_from_rank, _place_in
+from .errors import ForkError, RanksError
 
 __all__ = ["check_ranks", "compare_ranks"]
 
@@ -29,20 +30,22 @@ def check_ranks(digest: bytes, identity: dict[str, Any] | None = None, group: An
         group: Process group of the data-parallel ranks, the default one if left out.
 
     Raises:
-        RanksError: on every rank alike, naming the ranks that differ and in what.
+        RanksError: on every rank alike, naming the ranks that differ, by their place in the group, and in what.
+        ForkError: in a process that was forked from a rank.
     """
     _agree(_all(Rank(digest, identity), group))
 
 
 def compare_ranks(run: Run, digest: bytes | None, failure: str | None = None) -> None:
-    """Compares the ranks before the first batch: what they plan, and that between them they serve every share.
+    """Compares the ranks of the run's group before the first batch: what they plan, and that between them they serve every share.
 
     A rank that failed tells the others why, so that they do not wait for it, and raises its own error.
     """
     if failure is not None:
-        _all(Rank(None, failure=failure))
+        if not _forked_from_rank():
+            _all(Rank(None, failure=failure), run._group)
         return
-    ranks = _all(Rank(digest, run.identity, run._ranks()))
+    ranks = _all(Rank(digest, run.identity, run._ranks()), run._group)
     failed = [i for i, rank in enumerate(ranks) if rank.failure is not None]
     if failed:
         told = "\n  ".join(f"rank {i}: {ranks[i].failure}" for i in failed)
@@ -63,9 +66,17 @@ def compare_ranks(run: Run, digest: bytes | None, failure: str | None = None) ->
 def _all(own: Rank, group: Any | None = None) -> list[Rank]:
     """What all ranks say, in their order; nothing where there is one."""
     distributed = _distributed()
-    if distributed is None or distributed.get_world_size(group) == 1:
+    if distributed is None:
         return []
-    found: list[Any] = [None] * distributed.get_world_size(group)
+    _, world = _place_in(distributed, group)
+    if world == 1:
+        return []
+    if _forked_from_rank():
+        raise ForkError(
+            f"process {os.getpid()} was forked from rank {distributed.get_rank()}, and what connects that to the other ranks was not: it cannot"
+            " compare itself with them; give `check_ranks=False`, or start it with `spawn`"
+        )
+    found: list[Any] = [None] * world
     distributed.all_gather_object(found, tuple(own), group=group)
     return [Rank(*rank) for rank in found]
 

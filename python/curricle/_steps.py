@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from . import _native
 from ._epochs import Epochs
 from ._ranks import compare_ranks
 from ._run import Run
-from .errors import ConfigError, CurricleError, StateError
+from .errors import ConfigError, CurricleError, ForkError, StateError
 
 __all__ = ["Steps"]
 
@@ -45,10 +45,11 @@ class Steps(Generic[Item]):
         steps_per_epoch: int | str | None = None,
         allow: Sequence[str] = (),
         check_ranks: bool = True,
+        group: Any | None = None,
     ) -> None:
         if isinstance(allow, str):
             raise TypeError("`allow` is a text; give a list of them")
-        self.run = Run(run, dp_rank=dp_rank, dp_world_size=dp_world_size)
+        self.run = Run(run, dp_rank=dp_rank, dp_world_size=dp_world_size, group=group)
         self._epochs = Epochs(self.run, steps_per_epoch)
         self._allow = list(allow)
         self._check_ranks = check_ranks
@@ -126,9 +127,18 @@ class Steps(Generic[Item]):
 
     def _go_to(self, state: dict[str, Any] | None) -> None:
         """Goes to where a state was taken, or to the start of the run."""
+        self._replace(lambda: (None, 0) if state is None else self._read(state))
+        if state is not None:
+            self._restored = self._step
+
+    def _replace(self, find: Callable[[], tuple[str | None, int]]) -> None:
+        """Goes to where a native state says, and as many items of its next step further; None is the start of the run."""
         try:
-            json, skip = (None, 0) if state is None else self._read(state)
+            json, skip = find()
             source = self._make(json)
+        except ForkError:
+            # Of this process alone: the ranks know nothing of it, and it cannot reach them.
+            raise
         except CurricleError as error:
             # The others would wait for this rank, before their next batch, unless they were told.
             if self._check_ranks:
@@ -140,8 +150,6 @@ class Steps(Generic[Item]):
         self._left.clear()
         self._yielded, self._skip, self._unread = 0, skip, None
         self._end, self._over, self._agreed = None, False, not self._check_ranks
-        if state is not None:
-            self._restored = self._step
 
     def _current_step(self) -> int:
         """The step that the next item is of."""
@@ -223,12 +231,18 @@ class Steps(Generic[Item]):
             self._skip_to(step)
 
     def _skip_to(self, step: int) -> None:
-        """Goes to a step as if those before it had been yielded: they are planned, since a policy may remember them."""
-        planner = _native.Planner(self.run._open())
+        """Goes to a step as if those before it had been yielded."""
+        self._replace(lambda: (self._planned(step), 0))
+
+    def _planned(self, step: int) -> str:
+        """The state before a step. Those on the way are planned, since a policy may remember them: from here on if it lies ahead, so that
+        what was done so far stays as it was done, under what a resume allowed to change.
+        """
+        assert self._source is not None
+        here = self._source.state(bool(self._left)) if step >= self._current_step() else None
+        planner = _native.Planner(self.run._open(), here, self._allow)
         planner.skip_to(step)
-        restored = self._restored
-        self._go_to({"version": _VERSION, "state": planner.state()})
-        self._restored = restored
+        return planner.state()
 
     @property
     def epoch(self) -> int:

@@ -26,20 +26,42 @@ from accelerate.utils import send_to_device
 
 from ._steps import Steps
 from .errors import ConfigError
+from .torch import Loader
 
 __all__ = ["Prepared", "prepare"]
 
 
 class Prepared:
-    """An iterable whose batches are on the accelerator's device; all else is what it was made of."""
+    """An iterable whose batches are on the accelerator's device; all else is what it was made of.
+
+    While it is iterated over it is the accelerator's active data loader, and tells it where steps end.
+    """
+
+    remainder = 0
+    """Samples that fill up the last batch, for ``gather_for_metrics``: there are none."""
 
     def __init__(self, accelerator: Accelerator, loader: Any) -> None:
         self._accelerator = accelerator
         self.loader = loader
+        self.end_of_dataloader = False
+        """Whether the accelerator shall step the optimizer after the batch that was yielded last, however many there were."""
 
     def __iter__(self) -> Iterator[Any]:
-        for batch in self.loader:
-            yield send_to_device(batch, self._accelerator.device, non_blocking=True)
+        if not isinstance(self.loader, Loader):
+            yield from map(self._moved, self.loader)
+            return
+        gradients = self._accelerator.gradient_state
+        gradients._add_dataloader(self)
+        try:
+            for batch in self.loader:
+                self.end_of_dataloader = self.loader.is_last_of_step
+                yield self._moved(batch)
+        finally:
+            self.end_of_dataloader = False
+            gradients._remove_dataloader(self)
+
+    def _moved(self, batch: Any) -> Any:
+        return send_to_device(batch, self._accelerator.device, non_blocking=True)
 
     def __len__(self) -> int:
         return len(self.loader)
@@ -59,7 +81,8 @@ def prepare(accelerator: Accelerator, loader: Any) -> Prepared:
         loader: A :class:`curricle.torch.Loader`, or torchdata's ``StatefulDataLoader`` with a :class:`curricle.torch.BatchSampler`.
 
     Raises:
-        ConfigError: if its state cannot be saved, or the accelerator accumulates gradients over other batches than those of a step.
+        ConfigError: if its state cannot be saved, the accelerator accumulates gradients over other batches than those of a step, or would
+            not step the optimizer after a last step that has fewer.
     """
     if not (hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict")):
         raise ConfigError(
@@ -74,5 +97,8 @@ def prepare(accelerator: Accelerator, loader: Any) -> Prepared:
             f" {steps.run.accumulation} batches on this rank; give both the same",
             code="config",
         )
+    if isinstance(steps, Steps) and not (isinstance(loader, Loader) and accelerator.gradient_state.sync_with_dataloader):
+        # Nothing says where in a step the batches of others are; without `sync_with_dataloader` the accelerator does not ask.
+        steps.run._refuse_short_end("the accelerator")
     accelerator.register_for_checkpointing(loader)
     return Prepared(accelerator, loader)

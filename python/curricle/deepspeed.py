@@ -40,11 +40,14 @@ def loader(engine: DeepSpeedEngine, run: str | os.PathLike[str] | Run, **options
         options: More of :class:`curricle.torch.Loader`.
 
     Raises:
-        ConfigError: if micro-batch or accumulation are not those of the engine.
+        ConfigError: if micro-batch or accumulation are not those of the engine, or the last step of the run has fewer micro-batches.
     """
     group = engine.data_parallel_group
     options.setdefault("dp_rank", comm.get_rank(group=group))
     options.setdefault("dp_world_size", comm.get_world_size(group=group))
+    if comm.get_world_size(group=group) < comm.get_world_size():
+        # Of a pipeline some stages load nothing, and would not take part in comparing ranks.
+        options.setdefault("group", group)
     options.setdefault("device", engine.device)
     made = Loader(run, **options)
     wanted = {
@@ -56,6 +59,7 @@ def loader(engine: DeepSpeedEngine, run: str | os.PathLike[str] | Run, **options
             raise ConfigError(
                 f"the engine's `{name}` is {of_engine}, and that of the run is {of_run} on this rank; give both the same", code="config"
             )
+    made.run._refuse_short_end("the engine")
     return made
 
 

@@ -35,8 +35,12 @@ class CurricleError(Exception):
         for name, value in facts.items():
             setattr(self, name, value)
 
+    def _facts(self) -> dict[str, object]:
+        """What it was made with besides the message, to make the same elsewhere."""
+        return dict(self.__dict__)
+
     def __reduce__(self) -> tuple[object, ...]:
-        return _again, (type(self), str(self), dict(self.__dict__))
+        return _again, (type(self), str(self), self._facts())
 
 
 def _again(kind: type[CurricleError], message: str, facts: dict[str, object]) -> CurricleError:
@@ -47,6 +51,10 @@ class IoError(CurricleError, OSError):
     """The operating system refused: a file that is not there, a full disk. ``errno`` and ``filename`` say more."""
 
     code = "io"
+
+    def _facts(self) -> dict[str, object]:
+        # `OSError` keeps these beside the attributes.
+        return {**super()._facts(), "errno": self.errno, "filename": self.filename}
 
     def __str__(self) -> str:
         # `OSError` would write its own words around the number.

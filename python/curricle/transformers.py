@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, get_last_checkpoin
 from .errors import ConfigError, StateError
 from .torch import Loader
 
-__all__ = ["STATE_FILE", "LoaderMixin", "LoaderState"]
+__all__ = ["STATE_FILE", "EqualEpochs", "LoaderMixin", "LoaderState"]
 
 STATE_FILE = "curricle.json"
 """Name of the loader's state in the folder of a checkpoint."""
@@ -47,7 +48,30 @@ class LoaderState(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         # The Trainer counts batches from where it resumed, as if that were the start of the epoch.
         with contextlib.suppress(TypeError):
-            state.epoch = state.global_step * args.gradient_accumulation_steps / len(self.loader)
+            state.epoch = state.global_step * args.gradient_accumulation_steps / len(EqualEpochs(self.loader))
+
+
+class EqualEpochs:
+    """A loader as the Trainer takes it: the length is that of a whole epoch, wherever the loader stands; all else is the loader's.
+
+    The Trainer divides steps by one length for all epochs. That of a last epoch with fewer steps, or of none behind the run's end, would
+    count epochs that were never trained.
+    """
+
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.loader)
+
+    def __len__(self) -> int:
+        return self.loader._epochs.n_micro_batches(0)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "loader":
+            # Asked for while it is unpickled, before it has one.
+            raise AttributeError(name)
+        return getattr(self.loader, name)
 
 
 def save_state(loader: Loader, checkpoint: Path) -> None:
@@ -83,7 +107,7 @@ class LoaderMixin:
         self.args.ignore_data_skip = True
         self.add_callback(LoaderState(loader))  # type: ignore[attr-defined]
 
-    def get_train_dataloader(self) -> Loader:
+    def get_train_dataloader(self) -> EqualEpochs:
         if self.args.auto_find_batch_size:
             raise ConfigError("`auto_find_batch_size`: the run file has the size of batches; leave it out", code="config")
         wanted = self.args.gradient_accumulation_steps
@@ -93,13 +117,22 @@ class LoaderMixin:
                 " this rank; give both the same",
                 code="config",
             )
-        return self.loader
+        if not 0 < self.args.max_steps < (self.loader.run.n_steps or 0):
+            # It counts batches from where it resumed, and from the start of each epoch.
+            self.loader.run._refuse_short_end("the Trainer")
+        return EqualEpochs(self.loader)
 
     def num_examples(self, dataloader: Any) -> int:
         """Samples of an epoch over all ranks."""
-        if id(dataloader) != id(self.loader):
+        if not isinstance(dataloader, EqualEpochs):
             return super().num_examples(dataloader)  # type: ignore[misc, no-any-return]
-        return len(self.loader) * self.loader.run.micro_batch_size * self.loader.run.dp_world_size
+        return len(dataloader) * self.loader.run.micro_batch_size * self.loader.run.dp_world_size
+
+    def set_initial_training_values(self, args: TrainingArguments, dataloader: Any) -> tuple[Any, ...]:
+        """As of the Trainer, but with no more steps than the run has: over these the learning rate goes, and behind the last one it saves."""
+        *others, max_steps = super().set_initial_training_values(args, dataloader)  # type: ignore[misc]
+        n_steps = self.loader.run.n_steps
+        return (*others, max_steps if n_steps is None else min(max_steps, n_steps))
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
         """As of the Trainer; with a checkpoint the loader goes on where it was when that was saved."""

@@ -78,6 +78,63 @@ def test_a_saved_state_goes_on_at_the_next_batch(folder: Path, accumulation: int
             assert torch.equal(value, resumed.network.state_dict()[name]), (taken, name)
 
 
+def weights_by_hand(path: Path) -> tuple[dict[str, torch.Tensor], int]:
+    """Weights after a loop that steps the optimizer where steps end, and how often it did."""
+    network, n = Tiny(), 0
+    optimizer = torch.optim.AdamW(network.parameters())
+    loader = Loader(path, keys=KEYS)
+    for batch in loader:
+        (network(**batch)["loss"] / loader.run.accumulation).backward()
+        if loader.is_last_of_step:
+            optimizer.step()
+            optimizer.zero_grad()
+            n += 1
+    return network.state_dict(), n
+
+
+def short(folder: Path, rest: str = "") -> Path:
+    """A run of 13 steps: the last has 8 of the 200 samples, so that two batches of 4 are left instead of four."""
+    return run_file(folder, batch="micro-batch-size = 4", rest=f"epochs = 1\n{rest}")
+
+
+@pytest.mark.parametrize("steps_per_epoch", [None, 5])
+def test_a_last_step_with_fewer_batches_steps_the_optimizer_also_after_resuming(folder: Path, steps_per_epoch: int | None) -> None:
+    path = short(folder)
+    seen = whole(path, 100)
+    expected, n = weights_by_hand(path)
+    assert n == 13 and len(seen) == 50
+
+    def same(training: Training) -> None:
+        for name, value in training.network.state_dict().items():
+            assert torch.equal(value, expected[name]), name
+
+    first = Training(path, 4, steps_per_epoch=steps_per_epoch)
+    for _ in range(3):
+        first.epoch(folder)
+    assert first.network.seen == seen and first.accelerator.gradient_state.active_dataloader is None
+    same(first)
+    for taken in (12, 40, 48):
+        resumed = Training(path, 4, steps_per_epoch=steps_per_epoch)
+        resumed.accelerator.load_state(str(folder / f"checkpoint-{taken}"))
+        while len(resumed.network.seen) < 50 - taken:
+            resumed.epoch()
+        assert resumed.network.seen == seen[taken:]
+        same(resumed)
+
+
+def test_a_last_step_with_fewer_batches_is_refused_where_nobody_would_be_told_of_its_end(folder: Path) -> None:
+    def data_loader(path: Path) -> Any:
+        return StatefulDataLoader(range(N), batch_sampler=BatchSampler(path))  # type: ignore[arg-type]
+
+    for plugin, make in ((True, data_loader), (False, Loader)):
+        options = accelerate.utils.GradientAccumulationPlugin(num_steps=4, sync_with_dataloader=plugin)
+        accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_plugin=options)
+        with pytest.raises(curricle.ConfigError, match=r"last step has fewer batches than the 4 .* the accelerator .*`drop-last = true`"):
+            curricle.accelerate.prepare(accelerator, make(short(folder)))
+        for rest in ("drop-last = true", "steps = 12"):
+            curricle.accelerate.prepare(accelerator, make(short(folder, rest)))
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_stateful_data_loader_with_the_batch_sampler_keeps_its_place_too(folder: Path, workers: int) -> None:
     path = run_file(folder)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import N, lengths_of, tokens_of, write_corpus
+from conftest import N, lengths_of, run_file, tokens_of, write_corpus
 
 import curricle
 
@@ -45,6 +45,36 @@ def test_a_dataset_pickles_as_its_path(folder: Path) -> None:
     assert other.fingerprint == dataset.fingerprint and len(pickle.dumps(dataset)) < 1000
 
 
+def test_what_was_pickled_goes_on_through_a_machine_without_the_files(folder: Path) -> None:
+    path = run_file(folder)
+    loader = curricle.Loader(path)
+    first = next(iter(loader)).digest
+    state = loader.state_dict()
+    sent = {
+        "dataset": curricle.Dataset(folder / "corpus", sequence_length=8),
+        "run": curricle.Run(path),
+        "unused": curricle.Loader(path, dp_rank=0, dp_world_size=1),
+        "used": loader,
+    }
+    length, pickled = len(sent["dataset"]), pickle.dumps(sent)
+    elsewhere = folder.rename(folder.with_name("elsewhere"))
+    passing = pickle.loads(pickled)
+    again = pickle.dumps(passing)
+    assert all(str(folder) in repr(one) for one in passing.values())
+    assert passing["used"].state_dict() == state
+    for use in (lambda: len(passing["dataset"]), lambda: passing["run"].layout, lambda: next(iter(passing["unused"]))):
+        with pytest.raises(curricle.IoError, match=str(folder)):
+            use()
+    with pytest.raises(curricle.IoError, match=str(folder)):
+        curricle.Dataset(folder / "corpus")
+    elsewhere.rename(folder)
+    arrived = pickle.loads(again)
+    assert len(arrived["dataset"]) == length and arrived["run"].layout == "packed"
+    assert next(iter(arrived["unused"])).digest == first and next(iter(arrived["used"])).step == 1
+    # Where it failed for want of the files, it goes on too.
+    assert len(passing["dataset"]) == length and next(iter(passing["unused"])).digest == first
+
+
 def test_columns_are_arrow_arrays_over_the_mapped_file(tmp_path: Path) -> None:
     import pyarrow as pa
 
@@ -58,7 +88,7 @@ def test_columns_are_arrow_arrays_over_the_mapped_file(tmp_path: Path) -> None:
     np.testing.assert_array_equal(column.to_numpy(), lengths_of())
     np.testing.assert_array_equal(made.values().to_numpy(), lengths_of())
     assert pa.total_allocated_bytes() == before
-    assert list(dataset.columns) == ["seqlen"]
+    assert dataset.columns == {"seqlen": dataset.columns_dir / "seqlen.arrow"} and dataset.path == tmp_path / "corpus"
     rare = curricle.analyze(dataset, "vocab-rarity", name="rare", out=tmp_path / "elsewhere")
     assert rare.path == tmp_path / "elsewhere" / "rare.arrow" and rare.values().to_numpy().min() >= 0
 
@@ -85,6 +115,8 @@ def test_texts_are_imported_by_the_command(tmp_path: Path) -> None:
         curricle.import_(tmp_path / "nothing-here", tmp_path / "other")
     with pytest.raises(curricle.ConfigError, match="--no-such-option"):
         curricle.import_(tmp_path / "texts.jsonl", tmp_path / "other", options=["--no-such-option"])
+    with pytest.raises(TypeError):
+        curricle.import_([tmp_path / "texts.jsonl"], tmp_path / "other")  # type: ignore[arg-type]
 
 
 def test_the_wheel_alone_runs_the_demo_on_a_bare_python(tmp_path: Path) -> None:

@@ -99,6 +99,33 @@ def test_an_engine_of_another_shape_is_refused(folder: Path, path: Path) -> None
     assert "the engine's `gradient_accumulation_steps` is 4, and that of the run is 2" in told
 
 
+def test_a_last_step_with_fewer_batches_than_the_engine_counts_is_refused(folder: Path) -> None:
+    [told] = run_ranks(folder, 1, refused, run_file(folder, batch="gradient-accumulation-steps = 4", rest="epochs = 1"))
+    assert "last step has fewer batches than the 4" in told and "the engine" in told and "`drop-last = true`" in told
+
+
 def test_a_checkpoint_without_a_state_is_refused(folder: Path, path: Path) -> None:
     [told] = run_ranks(folder, 1, without, path, folder)
     assert "`client_state` has no `curricle`" in told
+
+
+def first_of_a_pipeline(rank: int, world: int, path: Path) -> list[int] | None:
+    """Two pipelines of two stages, of which the first alone loads."""
+    os.environ.update({"LOCAL_RANK": str(rank), "RANK": str(rank), "WORLD_SIZE": str(world)})
+    deepspeed.init_distributed("gloo", dist_init_required=False)
+    module = deepspeed.pipe.PipelineModule([torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)], num_stages=2, loss_fn=torch.nn.MSELoss())
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    config = {"train_micro_batch_size_per_gpu": 4, "gradient_accumulation_steps": 2}
+    engine = deepspeed.initialize(model=module, optimizer=optimizer, config=config, dist_init_required=False)[0]
+    found = None
+    if engine.is_first_stage():
+        found = next(iter(curricle.deepspeed.loader(engine, path, keys=["ids"])))["ids"].tolist()
+    torch.distributed.barrier()
+    return found
+
+
+def test_the_first_stages_of_pipelines_load_while_the_others_do_not(folder: Path, path: Path) -> None:
+    answers = run_ranks(folder, 4, first_of_a_pipeline, path, timeout=120)
+    found = [ids for ids in answers if ids is not None]
+    assert len(found) == 2, answers
+    assert found[0] + found[1] == whole(run_file(folder, name="whole.toml"), 1)[0][:8]

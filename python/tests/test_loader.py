@@ -185,6 +185,47 @@ def test_a_loop_over_epochs_goes_on_from_a_state_wherever_it_begins_to_count(fol
             assert [len(epoch) for epoch in found] == [min(5, max(0, (epoch + 1) * 5 - taken)) for epoch in range(first, 3)]
 
 
+@pytest.mark.parametrize("change", ["global-batch-size", "seed-change"])
+def test_an_epoch_ahead_follows_on_what_was_done_before_a_resume_with_a_change(folder: Path, change: str) -> None:
+    path = run_file(folder)
+    before = curricle.Loader(path)
+    digests(before, 3)
+    old, new = {"global-batch-size": ("global-batch-size = 16", "global-batch-size = 8"), "seed-change": ("seed = 7", "seed = 8")}[change]
+    changed = folder / "changed.toml"
+    changed.write_text(path.read_text().replace(old, new))
+
+    def resumed() -> curricle.Loader:
+        loader = curricle.Loader(changed, steps_per_epoch=5, allow=["seed-change"])
+        loader.load_state_dict(before.state_dict())
+        return loader
+
+    plain = resumed()
+    # Two steps to the end of the epoch, one whole epoch, and one step of that which is gone to.
+    expected = [
+        (batch.step, batch.digest, batch.ids.tolist(), plain.state_dict()) for batch, _ in zip(itertools.chain(plain, plain, plain), range(8))
+    ]
+    for taken in (0, 1, 3):
+        loader = resumed()
+        digests(loader, min(taken, 2))
+        digests(loader, taken - min(taken, 2))
+        loader.set_epoch(2)
+        batch = next(iter(loader))
+        assert (batch.step, batch.digest, batch.ids.tolist(), loader.state_dict()) == expected[-1], taken
+    if change == "seed-change":
+        assert "seed-change" in expected[-1][3]["state"]
+
+
+def test_an_epoch_ahead_of_the_middle_of_a_step_begins_with_its_first_batch(folder: Path) -> None:
+    path = run_file(folder, batch="gradient-accumulation-steps = 2")
+    whole = digests(curricle.Loader(path), 12)
+    loader = curricle.Loader(path, steps_per_epoch=2)
+    for n in (1, 2, 3):
+        loader.set_epoch(0)
+        digests(loader, n)
+        loader.set_epoch(2)
+        assert [batch.digest for batch in loader] == whole[8:12]
+
+
 def test_an_epoch_that_is_repeated_is_repeated_after_a_restore_too(folder: Path) -> None:
     path = run_file(folder)
     loader = curricle.Loader(path, steps_per_epoch=5)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import pickle
 import shutil
 import signal
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +194,26 @@ def test_one_rank_may_ask_for_a_state_while_the_others_do_not(folder: Path) -> N
     assert run_ranks(folder, 2, ask_on_one, run_file(folder), timeout=60) == [3, 3]
 
 
+def jump(rank: int, world: int, paths: list[Path]) -> tuple[type, str]:
+    loader = curricle.Loader(paths[rank], steps_per_epoch=5)
+    try:
+        loader.set_epoch(1)
+        next(iter(loader))
+    except curricle.CurricleError as error:
+        return type(error), str(error)
+    raise AssertionError("nothing was refused")
+
+
+def test_a_rank_whose_plugin_fails_on_the_way_to_an_epoch_is_told_to_the_others(folder: Path) -> None:
+    hostile = os.environ.get("CURRICLE_HOSTILE")
+    if hostile is None:
+        pytest.skip("`cargo xtask test` says where the hostile plugins are")
+    failing = run_file(folder, name="failing.toml", policy=f'plugin = "{hostile}/evil-policy.wasm"\nconfig = {{ wrong = "panic", at = 3 }}')
+    answers = run_ranks(folder, 2, jump, [run_file(folder), failing], timeout=60)
+    assert answers[0][0] is curricle.RanksError and "not all ranks could start" in answers[0][1] and "evil-policy" in answers[0][1]
+    assert answers[1][0] is curricle.PluginTrapError
+
+
 def replicas(rank: int, world: int, path: Path) -> list[int]:
     loader = curricle.Loader(path, dp_rank=rank // 2, dp_world_size=2)
     return next(iter(loader)).ids.tolist()
@@ -200,6 +224,45 @@ def test_ranks_of_one_replica_share_a_slice(folder: Path) -> None:
     shares = run_ranks(folder, 4, replicas, path)
     assert shares[0] == shares[1] and shares[2] == shares[3]
     assert shares[0] + shares[2] == next(iter(curricle.Loader(path))).ids.tolist()
+
+
+# Where only some of the processes load data.
+
+
+def of_two_by_two(rank: int, world: int, path: Path, other: Path, explicit: bool) -> tuple[list[int], list[str]] | None:
+    """Ranks 0 and 2 load, each for a replica of two processes."""
+    import torch.distributed
+
+    groups = [torch.distributed.new_group(ranks) for ranks in ([0, 2], [1, 3])]
+    place: dict[str, Any] = {"dp_rank": rank // 2, "dp_world_size": 2} if explicit else {}
+    if rank % 2 == 1:
+        with pytest.raises(curricle.ConfigError, match=f"process {rank} is not in that process group"):
+            next(iter(curricle.Loader(path, group=groups[0], **place)))
+        torch.distributed.barrier()
+        return None
+    loader = curricle.Loader(path, group=groups[0], **place)
+    ids = next(iter(loader)).ids.tolist()
+    again = pickle.loads(pickle.dumps(loader))
+    assert (again.run.dp_rank, again.run.dp_world_size) == (rank // 2, 2)
+    told = []
+    # Another order on one of them, and one share for both.
+    for run, options in ((other if rank == 2 else path, place), (path, {"dp_rank": 0, "dp_world_size": 2})):
+        with pytest.raises(curricle.RanksError) as error:
+            next(iter(curricle.Loader(curricle.Run(run, group=groups[0]), **options)))
+        told.append(str(error.value))
+    torch.distributed.barrier()
+    return ids, told
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_ranks_that_load_are_compared_in_their_group_while_the_others_load_nothing(folder: Path, explicit: bool) -> None:
+    path, other = run_file(folder), run_file(folder, name="other.toml")
+    other.write_text(other.read_text().replace("seed = 7", "seed = 8"))
+    first, nothing, second, nothing_either = run_ranks(folder, 4, of_two_by_two, path, other, explicit, timeout=90)
+    assert nothing is None and nothing_either is None
+    assert first[0] + second[0] == next(iter(curricle.Loader(path))).ids.tolist()
+    assert first[1] == second[1]
+    assert "seed: 8 on rank 1, 7 on rank 0" in first[1][0] and "trained on twice, or never" in first[1][1]
 
 
 # When the process becomes a rank after the loader was made.
@@ -224,3 +287,83 @@ def test_a_loader_serves_the_rank_that_the_process_has_when_it_is_used(folder: P
     assert [ids for _, ids, _ in answers] == [batches[0][1] for batches in run_ranks(folder, 2, share, path, 1)]
     for rank, (_, _, told) in enumerate(answers):
         assert f"as rank 0 of 1 when the process became rank {rank} of 2" in told
+
+
+# What a rank sends to processes that are in no group.
+
+
+def next_of(pickled: bytes) -> list[int]:
+    return next(iter(pickle.loads(pickled))).ids.tolist()
+
+
+def sent(rank: int, world: int, path: Path, before: bytes, store: str) -> tuple[list[int], list[int], tuple[int, int], tuple[int, int]]:
+    early = pickle.loads(pickle.dumps(curricle.Run(path)))
+    join_group(store, rank, world)
+    loader = curricle.Loader(path)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as workers:
+        unused = workers.submit(next_of, pickle.dumps(loader)).result()
+        next(iter(loader))
+        used = workers.submit(next_of, pickle.dumps(loader)).result()
+    arrived = pickle.loads(before).run
+    return unused, used, (early.dp_rank, early.dp_world_size), (arrived.dp_rank, arrived.dp_world_size)
+
+
+def test_a_loader_that_a_rank_sends_to_a_worker_serves_the_share_of_that_rank(folder: Path) -> None:
+    path = run_file(folder)
+    whole = [batch.ids.tolist() for batch, _ in zip(curricle.Loader(path), range(2))]
+    answers = run_ranks(folder, 2, sent, path, pickle.dumps(curricle.Loader(path)), str(folder / "sent"), join=False)
+    for step in (0, 1):
+        assert answers[0][step] + answers[1][step] == whole[step]
+    # What was pickled before there was a group takes the rank of the process that it is in.
+    assert [answer[2:] for answer in answers] == [((rank, 2), (rank, 2)) for rank in (0, 1)]
+
+
+def in_a_fork(work: Callable[[], Any]) -> str:
+    """What ``work`` gave or raised in a process forked from this one, in words."""
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        try:
+            told = f"{work()}"
+        except BaseException as error:
+            told = f"{type(error).__name__}: {error}"
+        os.write(sender, told.encode())
+        os._exit(0)
+    os.close(sender)
+    with open(receiver, "rb") as answer:
+        told = answer.read().decode()
+    assert os.waitpid(child, 0)[1] == 0, "the process hung"
+    return told
+
+
+def forked(rank: int, world: int, path: Path, wrong: Path) -> list[str]:
+    used, unused, unchecked = curricle.Loader(path), curricle.Loader(path), curricle.Loader(path, check_ranks=False)
+    next(iter(used))
+    state = used.state_dict()
+
+    def first(loader: curricle.Loader) -> list[int]:
+        return next(iter(loader)).ids.tolist()
+
+    return [
+        in_a_fork(lambda: first(used)),
+        in_a_fork(lambda: used.load_state_dict(state)),
+        in_a_fork(lambda: first(unused)),
+        in_a_fork(lambda: first(curricle.Loader(wrong))),
+        in_a_fork(lambda: curricle.check_ranks(bytes(16))),
+        in_a_fork(lambda: first(unchecked)),
+        # And the rank itself goes on.
+        str(first(unused)),
+    ]
+
+
+def test_a_process_that_is_forked_from_a_rank_is_refused_and_never_waits_for_the_others(folder: Path) -> None:
+    path, wrong = run_file(folder), run_file(folder, name="wrong.toml", policy='plugin = "no-such-plugin.wasm"')
+    shares = run_ranks(folder, 2, share, path, 1)
+    for rank, told in enumerate(run_ranks(folder, 2, forked, path, wrong)):
+        used, loaded, unused, failing, compared, unchecked, own = told
+        assert "ForkError" in used and "ForkError" in loaded
+        for words in (unused, compared):
+            assert "ForkError" in words and f"was forked from rank {rank}" in words and "`check_ranks=False`" in words and "`spawn`" in words
+        assert "no-such-plugin" in failing
+        assert unchecked == own == str(shares[rank][0][1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from conftest import run_file
 
 import curricle
+from curricle._engine import failed, raised
 
 
 def test_every_error_of_the_library_is_a_class_of_its_own() -> None:
@@ -22,6 +24,18 @@ def test_every_error_of_the_library_is_a_class_of_its_own() -> None:
     codes = [kind.code for kind in classes]
     assert len(set(codes)) == len(codes) == 18
     assert issubclass(curricle.ConfigError, ValueError) and issubclass(curricle.IoError, OSError)
+
+
+def test_the_library_and_the_package_have_the_same_codes() -> None:
+    host = Path(__file__).parents[2] / "host" / "src"
+    if not host.is_dir():
+        pytest.skip("the library's sources are not here")
+    # The arms of `Error::code` and `FaultKind::code`.
+    arms = re.compile(r"(?:Error|FaultKind)::\w+(?: \{ \.\. \})? => \"([a-z-]+)\",")
+    of_library = {code for name in ("error.rs", "fault.rs") for code in arms.findall((host / name).read_text())}
+    of_package = {kind.code for kind in vars(curricle.errors).values() if isinstance(kind, type) and issubclass(kind, curricle.CurricleError)}
+    # `KeyboardInterrupt` stands for the first. The package alone has the base classes, and forks.
+    assert of_library - of_package == {"interrupted"} and of_package - of_library == {"error", "plugin", "fork"}
 
 
 def test_what_a_file_gets_wrong_is_told_with_its_place(folder: Path) -> None:
@@ -41,6 +55,24 @@ def test_what_a_file_gets_wrong_is_told_with_its_place(folder: Path) -> None:
         curricle.Dataset(folder / "flat.bin", token_type="uint16", sequence_length=4)[8]
     with pytest.raises(curricle.ColumnError, match="there is no such column"):
         curricle.Dataset(folder / "flat.bin", token_type="uint16", sequence_length=4).column("length")
+
+
+def test_an_error_arrives_whole_where_it_is_sent(folder: Path) -> None:
+    with pytest.raises(curricle.IoError) as caught:
+        curricle.Run(folder / "no.toml")
+    error = caught.value
+    assert error.errno == 2 and error.filename == folder / "no.toml"
+    found = failed(3, error)
+    assert found.start == 3 and found.failure is not None
+    for again in (pickle.loads(pickle.dumps(error)), raised(found.failure), pickle.loads(pickle.dumps(raised(found.failure)))):
+        assert isinstance(again, curricle.IoError) and str(again) == str(error)
+        assert (again.code, again.errno, again.filename) == (error.code, error.errno, error.filename)
+    bare = curricle.IoError("cannot", code="io")
+    for again in (pickle.loads(pickle.dumps(bare)), raised(failed(0, bare).failure or "")):
+        assert isinstance(again, curricle.IoError) and (str(again), again.errno, again.filename) == ("cannot", None, None)
+    differ = curricle.RanksError("apart", ranks=[1, 3], code="ranks")
+    for again in (pickle.loads(pickle.dumps(differ)), raised(failed(0, differ).failure or "")):
+        assert isinstance(again, curricle.RanksError) and again.ranks == [1, 3]
 
 
 def test_a_rank_outside_of_the_world_is_refused(folder: Path) -> None:
@@ -203,17 +235,69 @@ def test_ctrl_c_in_a_long_native_call_returns_within_a_tenth_of_a_second(folder:
     assert min(times) < 0.1, times
 
 
-def _time_to_hear(child: subprocess.Popen[str]) -> float:
-    """Seconds from Ctrl-C to the exception, in a process that is in the middle of a call."""
+def _time_to_hear(child: subprocess.Popen[str], sends: int = signal.SIGINT) -> float:
+    """Seconds from Ctrl-C, or another signal, to the exception, in a process that is in the middle of a call."""
     assert child.stdout is not None
     assert child.stdout.readline() == "begun\n"
     time.sleep(1.5)
     assert child.poll() is None, child.communicate()
     sent = time.monotonic()
-    child.send_signal(signal.SIGINT)
+    child.send_signal(sends)
     line = child.stdout.readline()
     heard = time.monotonic() - sent
     assert line == "interrupted\n", (line, child.communicate())
     # Nor does the end of the process wait for the plugin.
     assert child.wait(timeout=5) == 0
     return heard
+
+
+COMMAND = """#!{python} -SE
+import os, signal, sys, time
+def stop(*_):
+    os.close(os.open({cleaned!r}, os.O_CREAT))
+    os._exit(130)
+signal.signal(signal.SIGINT, stop)
+{misdeed}
+time.sleep(30)
+"""
+
+
+@pytest.mark.parametrize("misdeed", ["", "signal.signal(signal.SIGINT, signal.SIG_IGN)", "os.close(1), os.close(2)"])
+@pytest.mark.parametrize("sends", [signal.SIGINT, signal.SIGTERM])
+def test_an_import_that_is_interrupted_returns_within_a_tenth_of_a_second_and_leaves_no_command_behind(
+    tmp_path: Path, sends: int, misdeed: str
+) -> None:
+    code = """
+        import signal, sys, curricle
+        from curricle import _command
+        def leave(*_):
+            raise SystemExit
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, leave)
+        _command.path = lambda: sys.argv[1]
+        print("begun", flush=True)
+        try:
+            curricle.import_("texts", "out")
+        except (KeyboardInterrupt, SystemExit) as error:
+            assert type(error) is (KeyboardInterrupt if sys.argv[2] == "2" else SystemExit)
+            print("interrupted", flush=True)
+    """
+    cleaned, command = tmp_path / "cleaned", tmp_path / "command"
+    command.write_text(COMMAND.format(python=sys.executable, cleaned=str(cleaned), misdeed=misdeed))
+    command.chmod(0o755)
+    # As above: a busy machine may be late.
+    times: list[float] = []
+    while not times or ((min(times) >= 0.1 or not (cleaned.exists() or "IGN" in misdeed)) and len(times) < 4):
+        times.append(_time_to_hear(_child(code, command, int(sends)), sends))
+    assert min(times) < 0.1, times
+    assert cleaned.exists() or "IGN" in misdeed
+    running = [Path(f"/proc/{process}/cmdline") for process in os.listdir("/proc") if process.isdigit()] if os.path.isdir("/proc") else []
+    assert not any(str(command).encode() in _read(path) for path in running)
+
+
+def _read(path: Path) -> bytes:
+    """What is in a file, if it is still there."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

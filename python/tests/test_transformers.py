@@ -27,7 +27,9 @@ class Trainer(LoaderMixin, transformers.Trainer):
     pass
 
 
-def trainer_of(path: Path, folder: Path, steps_per_epoch: int | None = 5, keys: list[str] | None = KEYS, model: Any = None, **options: Any) -> Any:
+def trainer_of(
+    path: Path, folder: Path, steps_per_epoch: int | str | None = 5, keys: list[str] | None = KEYS, model: Any = None, **options: Any
+) -> Any:
     usual = {"num_train_epochs": 3, "save_steps": 1, "report_to": [], "use_cpu": True, "disable_tqdm": True, "save_total_limit": None}
     arguments = transformers.TrainingArguments(str(folder / "out"), **{**usual, **options})
     loader = Loader(path, steps_per_epoch=steps_per_epoch, keys=keys)
@@ -54,6 +56,52 @@ def test_a_checkpoint_of_any_step_goes_on_at_the_next_batch(folder: Path, accumu
         assert resumed.state.global_step == 15 and resumed.state.epoch == pytest.approx(3)
         for name, value in first.model.state_dict().items():
             assert torch.equal(value, resumed.model.state_dict()[name]), (step, name)
+
+
+ENDS = {
+    "at the end of an epoch": ("steps = 10", 5, 2, 10),
+    "in an epoch": ("steps = 12", 5, 3, 12),
+    "before all epochs of the Trainer": ("steps = 10", 5, 4, 10),
+    "in the first epoch": ("steps = 4", 5, 3, 4),
+    # 600 samples are 37 steps and a half; an epoch of the data has 12.
+    "with the samples": ("epochs = 3", "dataset", 4, 38),
+    "in one epoch": ("steps = 7", None, 2, 7),
+}
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+@pytest.mark.parametrize("end", ENDS)
+def test_all_steps_of_a_run_that_ends_are_trained_also_after_resuming(folder: Path, end: str, accumulation: int) -> None:
+    rest, steps_per_epoch, epochs, n = ENDS[end]
+    if accumulation == 2 and rest.startswith("epochs"):
+        rest, n = f"{rest}\ndrop-last = true", 37
+    path = run_file(folder, batch=f"gradient-accumulation-steps = {accumulation}", rest=rest)
+    seen = whole(path, 1000)
+    assert len(seen) == n * accumulation
+    of_epoch = {5: min(5, n), "dataset": 12, None: n}[steps_per_epoch]
+    options = {"gradient_accumulation_steps": accumulation, "num_train_epochs": epochs, "save_steps": max(n // 4, 1)}
+    first = trainer_of(path, folder, steps_per_epoch, **options)
+    first.train()
+    assert first.model.seen == seen
+    assert first.state.global_step == first.state.max_steps == n and first.state.epoch == pytest.approx(n / of_epoch)
+    # The last step has a checkpoint of its own, and one of each epoch's end is among the others.
+    checkpoints = sorted(int(found.name.split("-")[1]) for found in (folder / "out").glob("checkpoint-*"))
+    assert checkpoints[-1] == n and len(checkpoints) >= 4
+    for step in checkpoints:
+        resumed = trainer_of(path, folder, steps_per_epoch, **options)
+        resumed.train(resume_from_checkpoint=str(folder / "out" / f"checkpoint-{step}"))
+        assert resumed.model.seen == seen[step * accumulation :], step
+        assert resumed.state.global_step == n and resumed.state.epoch == pytest.approx(n / of_epoch), step
+        for name, value in first.model.state_dict().items():
+            assert torch.equal(value, resumed.model.state_dict()[name]), (step, name)
+
+
+def test_a_run_can_be_trained_on_again(folder: Path) -> None:
+    path = run_file(folder, rest="steps = 10")
+    trainer = trainer_of(path, folder, num_train_epochs=2)
+    trainer.train()
+    trainer.train()
+    assert trainer.model.seen == whole(path, 10) * 2
 
 
 def test_the_last_checkpoint_is_found(folder: Path) -> None:
@@ -91,6 +139,15 @@ def test_another_accumulation_than_that_of_the_run_is_refused(folder: Path) -> N
 def test_a_search_for_a_batch_size_is_refused(folder: Path) -> None:
     with pytest.raises(curricle.ConfigError, match=r"auto_find_batch_size.*run file"):
         trainer_of(run_file(folder), folder, auto_find_batch_size=True).train()
+
+
+def test_a_last_step_with_fewer_batches_is_refused_where_it_would_be_reached(folder: Path) -> None:
+    # 37 steps and a half, and an optimizer that is stepped after every second batch.
+    path = run_file(folder, batch="gradient-accumulation-steps = 2", rest="epochs = 3")
+    options = {"gradient_accumulation_steps": 2, "num_train_epochs": 1, "save_strategy": "no"}
+    with pytest.raises(curricle.ConfigError, match=r"last step has fewer batches than the 2 .* the Trainer .*`drop-last = true`"):
+        trainer_of(path, folder, **options).train()
+    trainer_of(path, folder, max_steps=3, **options).train()
 
 
 def causal_model() -> Any:
