@@ -34,7 +34,7 @@ pub(crate) fn changes(names: &[String]) -> PyResult<Vec<Change>> {
 struct Inner {
     sampler: curricle::Sampler,
     /// A step that came while an exception ended the call that was to take it.
-    unclaimed: Option<Box<curricle::Batch>>,
+    unclaimed: Option<Box<curricle::batch::Batch>>,
     at: SamplerState,
     before: SamplerState,
     digest: RankDigest,
@@ -53,7 +53,7 @@ impl Inner {
         Ok(Waited::Ready)
     }
 
-    fn claim(&mut self) -> Option<Box<curricle::Batch>> {
+    fn claim(&mut self) -> Option<Box<curricle::batch::Batch>> {
         let batch = self.unclaimed.take()?;
         self.before = mem::replace(&mut self.at, self.sampler.state());
         self.digest = self.sampler.rank_digest();
