@@ -46,7 +46,8 @@ def run(arguments: Sequence[str]) -> str:
         CurricleError: of the class that its exit code stands for, in its words.
     """
     stderr = None if sys.stderr.isatty() else subprocess.PIPE
-    child = subprocess.Popen([path(), *arguments], stdout=subprocess.PIPE, stderr=stderr)
+    # Of a session of its own, so that Ctrl-C at a terminal reaches it once, through this process: at the second the command stops where it is.
+    child = subprocess.Popen([path(), *arguments], stdout=subprocess.PIPE, stderr=stderr, start_new_session=True)
     try:
         out, err = _listen(child)
     except BaseException:

@@ -1,11 +1,16 @@
 //! Errors of the library as exceptions of `curricle.errors`: one class for each variant and each kind of fault.
 
+use std::io::ErrorKind;
+
 use curricle::{Error, FaultKind};
 use pyo3::{
     exceptions::{PyKeyboardInterrupt, PyRuntimeError},
     prelude::*,
     types::PyDict,
 };
+
+/// "No such file or directory", on every system.
+const ENOENT: i32 = 2;
 
 /// Results whose error the caller of Python sees.
 pub(crate) type Result<T> = std::result::Result<T, Raised>;
@@ -74,7 +79,9 @@ fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     facts.set_item("code", error.code())?;
     match error {
         Error::Io { path, cause, .. } => {
-            facts.set_item("errno", cause.raw_os_error())?;
+            // What this library itself did not find has no number of the system's; it is that of the like.
+            let missing = (cause.kind() == ErrorKind::NotFound).then_some(ENOENT);
+            facts.set_item("errno", cause.raw_os_error().or(missing))?;
             facts.set_item("filename", path)?;
         }
         Error::Plugin(fault) => {

@@ -88,27 +88,16 @@ impl Hasher {
         self.0.update(&number.to_le_bytes());
     }
 
-    /// Hashes a mapped file, without reading ahead of each block: on a cold file that is most of the time to open a dataset.
+    /// Hashes a mapped file: size, both ends and the blocks in between; a small one whole.
     pub(crate) fn file(&mut self, file: &Mapped) {
-        let in_parts = file.len() > WHOLE;
-        if in_parts {
-            file.advise_random(true);
-        }
-        self.sampled(file);
-        if in_parts {
-            file.advise_random(false);
-        }
-    }
-
-    /// Size, both ends and the blocks in between; a small file whole.
-    fn sampled(&mut self, bytes: &[u8]) {
-        self.number(bytes.len() as u64);
-        if bytes.len() <= WHOLE {
-            self.0.update(bytes);
+        self.number(file.len() as u64);
+        if file.len() <= WHOLE {
+            self.0.update(file);
             return;
         }
-        let last = bytes.len() - ENDS;
-        let mut part = |at: usize, len: usize| self.0.update(bytes.get(at..at + len).unwrap_or_default());
+        let last = file.len() - ENDS;
+        let mut buffer = vec![0; ENDS];
+        let mut part = |at: usize, len: usize| self.0.update(file.read_at(at, &mut buffer[..len]));
         part(0, ENDS);
         // Blocks start evenly from the end of the head to one block before the tail.
         let room = (last - BLOCK - ENDS) as u128;
@@ -128,8 +117,10 @@ mod tests {
     use super::*;
 
     fn of(bytes: &[u8]) -> Fingerprint {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
         let mut hasher = Hasher::new();
-        hasher.sampled(bytes);
+        hasher.file(&Mapped::open(file.path()).unwrap());
         hasher.finish()
     }
 

@@ -17,6 +17,7 @@ use crate::{Error, Result};
 /// another file and rename it. A program that does, kills readers with a bus error, as it would kill any program that maps files.
 pub(crate) struct Mapped {
     path: PathBuf,
+    file: File,
     map: Mmap,
 }
 
@@ -31,7 +32,7 @@ impl Mapped {
         let file = File::open(path).map_err(Error::io("open", path))?;
         // SAFETY: the mapping is read-only and private to this value; that the file keeps its bytes is the promise told above.
         let map = unsafe { Mmap::map(&file) }.map_err(Error::io("map", path))?;
-        Ok(Mapped { path: path.to_owned(), map })
+        Ok(Mapped { path: path.to_owned(), file, map })
     }
 
     /// The file that is mapped.
@@ -43,6 +44,19 @@ impl Mapped {
     pub(crate) fn advise_random(&self, random: bool) {
         #[cfg(unix)]
         let _ = self.map.advise(if random { memmap2::Advice::Random } else { memmap2::Advice::Normal });
+    }
+
+    /// The bytes at a place, read into a buffer: a few here and there come in a third of the time that mapping their pages takes, and the system
+    /// reads nothing ahead of them.
+    ///
+    /// # Panics
+    /// If they reach past the end.
+    pub(crate) fn read_at<'a>(&'a self, at: usize, buffer: &'a mut [u8]) -> &'a [u8] {
+        #[cfg(unix)]
+        if std::os::unix::fs::FileExt::read_exact_at(&self.file, buffer, at as u64).is_ok() {
+            return buffer;
+        }
+        &self.map[at..at + buffer.len()]
     }
 }
 

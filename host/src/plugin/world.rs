@@ -144,8 +144,12 @@ impl<W: World> Loaded<W> {
         let mut loaded = Loaded::link(profile, &file, limits)?;
         let empty = Value::Object(serde_json::Map::new());
         let config = if config.is_null() { &empty } else { config };
-        schema::check(name, &loaded.description.config_schema, config)?;
         loaded.config = config.to_string();
+        let schema = &loaded.description.config_schema;
+        if !file.cache.accepted(schema, &loaded.config, SystemTime::now()) {
+            schema::check(name, schema, config)?;
+            file.cache.keep_accepted(schema, &loaded.config);
+        }
         Ok(loaded)
     }
 

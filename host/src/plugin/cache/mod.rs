@@ -1,4 +1,5 @@
-//! What is known of plugins from run to run: the digests of their files, what they say of themselves, their compiled code.
+//! What is known of plugins from run to run: the digests of their files, what they say of themselves, which configurations they accept, their
+//! compiled code.
 //!
 //! Everything lies in one folder that belongs to the user alone, appears whole or not at all, so that processes may race for it, carries a
 //! checksum, and is made again when it is missing, damaged or of another release. Failures are never kept. Since compiled code is machine
@@ -9,6 +10,7 @@ mod entry;
 mod stamp;
 mod digest;
 mod described;
+mod accepted;
 mod bounds;
 mod compiled;
 mod compiler;

@@ -14,7 +14,7 @@ const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Bytes of all entries together, of which those go first that were not used for longest.
 const LARGEST: u64 = 2 << 30;
 /// Ends of names of ours.
-const ENDS: [&str; 4] = ["cwasm", "seal", "described", "digest"];
+const ENDS: [&str; 5] = ["cwasm", "seal", "described", "accepted", "digest"];
 
 /// Files that go together, because one is of no use without the other.
 #[derive(Default)]
