@@ -51,7 +51,8 @@ def write_run(folder: Path) -> Path:
     path = folder / "run.toml"
     path.write_text(
         f'seed = 7\n[dataset]\npath = "flat.npy"\nsequence-length = {LENGTH}\n[batch]\nglobal-batch-size = 8\n'
-        f'[pacing.grow]\nkind = "linear"\nmin = 30\nmax = 90\nsteps = 10\n[policy]\nplugin = "curriculum"\nconfig = {{ metrics = [{", ".join(metrics)}] }}\n'
+        f'[pacing.grow]\nkind = "linear"\nmin = 30\nmax = 90\nsteps = 10\n[policy]\nplugin = "curriculum"\n'
+        f"config = {{ metrics = [{', '.join(metrics)}] }}\n"
     )
     return path
 
