@@ -88,19 +88,16 @@ def analyze(
         room = tasks_in_flight or TASKS_A_CPU * cpus
         while collector.done is None:
             job = ray.put(collector.job())
+            # After an error the few that are in flight end by themselves: Ray may abort the process where it cancels a task that is just ending.
             flight: list[ray.ObjectRef[Found]] = []
-            try:
-                # Closed in any case, so that Ray stops reading.
-                with closing(_spans(data, collector.outline, size)) as spans:
-                    for start, end, refs, slices in spans:
-                        while len(flight) >= room:
-                            _land(flight, collector, progress)
-                        flight.append(task.remote(job, start, end, slices, *refs))
-                while flight:
-                    _land(flight, collector, progress)
-            finally:
-                for ref in flight:
-                    ray.cancel(ref)
+            # Closed in any case, so that Ray stops reading.
+            with closing(_spans(data, collector.outline, size)) as spans:
+                for start, end, refs, slices in spans:
+                    while len(flight) >= room:
+                        _land(flight, collector, progress)
+                    flight.append(task.remote(job, start, end, slices, *refs))
+            while flight:
+                _land(flight, collector, progress)
             collector.finish_round()
         return collector.done
 
