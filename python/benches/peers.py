@@ -1,7 +1,8 @@
 """The table "In a Python trainer" of docs/benchmarks.md: the same batches from the same files by this loader and by others, in one run.
 
 Every loader makes int64 tensors of 64 rows of 2 048 tokens out of documents of Megatron's files, shuffled, filled up with a pad token; ours by one
-native pass, others as their documentation has it. Medians of rounds that take turns. Files are in the page cache.
+native pass, others as their documentation has it. Medians of rounds that take turns, each after a pause in which what others read ahead comes to an
+end. Files are in the page cache, and each loader has gone over all of them once.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ import numpy as np
 
 ROWS, COLUMNS, PAD = 64, 2048, 0
 ROUNDS = 5
+DOCUMENTS = 200_000
+# Seconds in which threads and processes that read ahead have filled their buffers.
+PAUSE = 0.5
 
 
 def write_documents(prefix: Path, n: int, shortest: int, longest: int) -> Path:
@@ -111,16 +115,17 @@ def row(work: str, measured: str, target: str, met: bool) -> None:
 
 def rates(folder: Path) -> None:
     """Padded batches a second."""
-    prefix = write_documents(folder / "peers-200000", 200_000, 64, COLUMNS)
+    prefix = write_documents(folder / f"peers-{DOCUMENTS}", DOCUMENTS, 64, COLUMNS)
     # Some of them talk while they open files.
     with contextlib.redirect_stdout(sys.stderr):
         running = {name: make(prefix) for name, make in LOADERS.items()}
         for batches in running.values():
-            for _ in range(20):
+            for _ in range(DOCUMENTS // ROWS):
                 next(batches)
     times: dict[str, list[float]] = {name: [] for name in running}
     for _ in range(ROUNDS):
         for name, batches in running.items():
+            time.sleep(PAUSE)
             n = 400 if name == "curricle" else 60
             begun = time.perf_counter()
             for _ in range(n):
@@ -143,7 +148,7 @@ def first(folder: Path) -> None:
     n = 10_000_000
     write_documents(folder / f"peers-{n}", n, 4, 12)
     times: dict[str, list[float]] = {name: [] for name in LOADERS}
-    for _ in range(3):
+    for _ in range(ROUNDS):
         for name in LOADERS:
             child = subprocess.run([sys.executable, __file__, "--folder", folder, "--first", name], capture_output=True, text=True, check=True)
             times[name].append(json.loads(child.stdout.splitlines()[-1]))
@@ -162,6 +167,8 @@ def one_first(folder: Path, name: str) -> None:
 
     import curricle.torch  # noqa: F401
 
+    # Threads of libraries that were imported spin for a while.
+    time.sleep(PAUSE)
     begun = time.perf_counter()
     next(LOADERS[name](folder / "peers-10000000"))
     print(time.perf_counter() - begun, flush=True)
@@ -172,7 +179,7 @@ def small(folder: Path) -> None:
     """State, what Python adds to a batch, and memory over many batches."""
     import curricle
 
-    prefix = write_documents(folder / "peers-200000", 200_000, 64, COLUMNS)
+    prefix = write_documents(folder / f"peers-{DOCUMENTS}", DOCUMENTS, 64, COLUMNS)
     run = folder / "small.toml"
     run.write_text(
         f'seed = 7\nprefetch = 8\n[dataset]\npath = "{prefix.name}"\n[batch]\nglobal-batch-size = 4\nlayout = "padded"\npad-to = {COLUMNS}\n'

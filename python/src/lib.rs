@@ -27,6 +27,8 @@ fn look_in(folder: PathBuf) {
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // `faulthandler`, which test runners and frameworks turn on, takes the handlers of signals away.
     curricle::plugin::without_signals();
+    // numpy's interface is looked up with the import, and not with the first batch.
+    let _ = numpy::dtype::<u8>(module.py());
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<batch::Batch>()?;
     module.add_class::<dataset::Dataset>()?;

@@ -89,11 +89,15 @@ impl Pool {
     /// A buffer for `n_bytes` bytes. Its content is arbitrary (what an earlier batch left) and must be overwritten whole.
     pub(crate) fn take(self: &Arc<Pool>, n_bytes: usize, token_type: TokenType) -> TokenBuffer {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut words = free.unwrap_or_default();
         let n_words = n_bytes.div_ceil(8);
-        if words.len() < n_words {
-            words.resize(n_words, 0);
-        }
+        let words = match free {
+            Some(mut words) => {
+                words.resize(n_words.max(words.len()), 0);
+                words
+            }
+            // The system has zeros at hand, and need not write them.
+            None => vec![0; n_words],
+        };
         TokenBuffer { words, n_bytes, token_type, home: Arc::downgrade(self) }
     }
 
