@@ -1,15 +1,11 @@
 //! Record batches of other libraries, taken over through the Arrow PyCapsule interface: their buffers are used where they lie.
 
-use std::{
-    ops::Range,
-    panic::{AssertUnwindSafe, catch_unwind},
-    ptr::NonNull,
-};
+use std::{ops::Range, ptr::NonNull};
 
 use arrow_array::{
     Array, ArrayRef, FixedSizeListArray, GenericListArray, Int32Array, OffsetSizeTrait, RecordBatch, StructArray,
     ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi},
-    ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader},
+    ffi_stream::{ArrayStreamReader, FFI_ArrowArrayStream},
 };
 use arrow_schema::{ArrowError, DataType};
 use curricle::{Error, analysis::engine::Rows, dataset::TokenType};
@@ -47,10 +43,14 @@ pub(crate) fn each_batch(batches: &Bound<'_, PyAny>, mut each: impl FnMut(Record
         let stream = pointer::<FFI_ArrowArrayStream>(&capsule, c_str!("arrow_array_stream"))?;
         // SAFETY: the name of the capsule says what it holds, which is moved out: what stays behind is marked as released.
         let stream = unsafe { FFI_ArrowArrayStream::from_raw(stream.as_ptr()) };
-        let mut reader = RecordBatchStreamReader::try_new(stream).map_err(broken)?;
-        // The reader panics where rows themselves are null.
-        while let Some(batch) = catch_unwind(AssertUnwindSafe(|| reader.next())).map_err(|_| null_rows())? {
-            each(batch.map_err(broken)?)?;
+        // As arrays, since a reader of record batches leaves out which rows are null.
+        for array in ArrayStreamReader::try_new(stream).map_err(broken)? {
+            let array = array.map_err(broken)?;
+            let rows = array.as_any().downcast_ref::<StructArray>().ok_or_else(|| no_batches(&array.data_type().to_string()))?;
+            if rows.null_count() > 0 {
+                return Err(null_rows().into());
+            }
+            each(RecordBatch::from(rows))?;
         }
         return Ok(());
     }

@@ -14,6 +14,7 @@ import pytest
 from conftest import N, lengths_of, run_file, tokens_of, write_corpus
 
 import curricle
+from curricle._engine import Collector, SpanWorker
 
 
 def test_samples_are_views_of_the_file_and_cannot_be_written_to(folder: Path) -> None:
@@ -141,3 +142,15 @@ def test_the_wheel_alone_runs_the_demo_on_a_bare_python(tmp_path: Path) -> None:
     assert run.returncode == 2 and "no-such-verb" in run.stderr
     run = subprocess.run([python, "-m", "curricle", "--version"], cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=60)
     assert run.stdout.split() == ["curricle", curricle.__version__]
+
+
+def test_a_stream_of_rows_of_which_some_are_null_or_of_no_rows_is_refused(folder: Path, tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    rows = pyarrow.chunked_array([pyarrow.array([{"tokens": [1, 2]}, None])])
+    with Collector("vocab-rarity", dataset=folder / "corpus", out=tmp_path / "columns") as collector:
+        worker = SpanWorker(collector.job())
+        worker.begin(0, 1)
+        with pytest.raises(curricle.DataError, match="null rows; drop them"):
+            worker.feed(rows, 0)
+        with pytest.raises(TypeError, match="record batches of Arrow are expected"):
+            worker.feed(pyarrow.chunked_array([[1, 2]]), 0)

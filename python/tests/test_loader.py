@@ -267,3 +267,26 @@ def test_simulate_plans_what_the_loader_yields(folder: Path) -> None:
     assert seen.digest == [batch.digest for batch in curricle.Loader(path)]
     assert seen.step.tolist() == list(range(9)) and (seen.samples == 16).all() and (seen.fuel > 0).all()
     assert np.allclose(sum(seen.shares().values()), 1)
+
+
+def test_what_a_batch_copies_goes_into_arrays_in_the_order_of_c_beside_its_own_memory(folder: Path) -> None:
+    batch = next(iter(curricle.Loader(run_file(folder, batch='layout = "padded"\npad-to = 40\npad-token = 0'))))
+    for copy in (batch.copy_tokens, batch.copy_labels, batch.copy_position_ids, batch.copy_attention_mask, batch.copy_sample_index):
+        with pytest.raises(ValueError, match="C order"):
+            copy(np.empty(batch.tokens.shape, np.int64, order="F"))
+    tokens = np.arange(400, dtype=np.int32)
+    np.save(folder / "flat.npy", tokens)
+    text = 'seed = 7\n[dataset]\npath = "flat.npy"\nsequence-length = 4\n[batch]\nglobal-batch-size = 8\n[policy]\nplugin = "uniform"\n'
+    own = next(iter(curricle.Loader(curricle.Run(text=text, folder=folder))))
+    with pytest.raises(ValueError, match="own memory"):
+        own.copy_labels(own.tokens)
+
+
+def test_what_says_where_tokens_are_cannot_be_written_to(folder: Path) -> None:
+    batch = next(iter(curricle.Loader(run_file(folder, batch='values = ["seqlen"]'))))
+    for array in (batch.ids, batch.lengths, batch.starts, batch.columns["seqlen"]):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+        with pytest.raises(ValueError):
+            array.flags.writeable = True
+    batch.tokens[0] = 1

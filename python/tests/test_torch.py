@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -346,3 +348,33 @@ def test_a_sampler_says_how_large_its_batches_are(folder: Path) -> None:
     sampler = BatchSampler(run_file(folder, batch="micro-batch-size = 4"))
     assert sampler.batch_size == 4 and sampler.drop_last is False
     assert lengths_of()[next(iter(sampler))].shape == (4,)
+
+
+class Alarm(Exception):
+    """What a handler of signals raises."""
+
+
+def test_a_step_that_is_planned_while_an_exception_of_a_signal_goes_through_is_the_next_one(folder: Path) -> None:
+    # So many samples that planning takes longer than two looks at signals; this rank has a thousandth of them.
+    path = folder / "large.toml"
+    path.write_text('seed = 7\n[dataset]\npath = "corpus"\n[batch]\nglobal-batch-size = 8000000\n[policy]\nplugin = "uniform"\n')
+    ranks = {"dp_rank": 3, "dp_world_size": 4000}
+    whole = [ids for ids, _ in zip(BatchSampler(path, **ranks), range(3))]
+    sampler = BatchSampler(path, **ranks)
+    assert next(iter(sampler)) == whole[0]
+    before = sampler.state_dict()
+
+    def ring(*_: object) -> None:
+        raise Alarm
+
+    usual = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.005)
+        with pytest.raises(Alarm):
+            next(iter(sampler))
+        begun = time.monotonic()
+        assert sampler.state_dict() == before
+        assert time.monotonic() - begun < 0.02
+    finally:
+        signal.signal(signal.SIGALRM, usual)
+    assert [ids for ids, _ in zip(sampler, range(2))] == whole[1:]
