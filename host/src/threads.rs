@@ -16,9 +16,11 @@ static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
 /// Does a work whose parallel parts go to the threads of this process, or of the pool that calls, so that a number of threads which somebody chose
 /// holds.
 pub(crate) fn shared<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    match (rayon::current_thread_index(), pool()) {
-        (None, Some(pool)) => pool.install(work),
-        _ => work(),
+    // Who is in a pool needs no other one to be made.
+    let pool = if rayon::current_thread_index().is_none() { pool() } else { None };
+    match pool {
+        Some(pool) => pool.install(work),
+        None => work(),
     }
 }
 

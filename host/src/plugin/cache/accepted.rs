@@ -1,4 +1,4 @@
-//! Which configurations a schema has accepted. A library for schemas takes a millisecond to get ready, which is a third of opening a run.
+//! Which configurations a schema has accepted. A library for schemas takes a millisecond to get ready, as long as all else of opening a run.
 
 use std::time::SystemTime;
 
@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 use super::{Cache, entry};
 use crate::hex;
 
-/// Counts the forms that these files have had, so that one of another form is not taken for this.
+/// Counts the forms that these files have had, and the rules of [`check`](crate::plugin::schema::check), so that what earlier ones accepted is not
+/// taken for what these would.
 const FORM: u32 = 1;
 
 impl Cache {
