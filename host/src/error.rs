@@ -175,7 +175,7 @@ const MAX_PANIC: usize = 1000;
 
 /// Part of a message, in which there may be names of files, keys and columns that others chose.
 fn shown(part: impl fmt::Display) -> String {
-    escape::message(part.to_string())
+    escape::printable(part.to_string())
 }
 
 /// What to do about the failures of a file system that people meet most.

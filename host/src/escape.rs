@@ -25,8 +25,9 @@ pub(crate) fn path(path: &Path) -> String {
     escape(&path.display().to_string(), usize::MAX)
 }
 
-/// A message that others' words are part of: its own line breaks stay.
-pub(crate) fn message(text: String) -> String {
+/// A text that others' words are part of, such as a plugin's or a file's, made safe to show: what could move a terminal's cursor or reverse
+/// its text becomes an escape such as `\u{1b}`. Its line breaks stay.
+pub fn printable(text: String) -> String {
     if !text.chars().any(|c| c != '\n' && is_unsafe(c)) {
         return text;
     }
@@ -69,7 +70,7 @@ mod tests {
     fn nothing_that_moves_a_cursor_gets_through() {
         assert_eq!(escape("a\x1b[2J\n\u{202e}é", 99), "a\\u{1b}[2J\\n\\u{202e}é");
         assert_eq!(path(Path::new("a\x07/b\n")), "a\\u{7}/b\\n");
-        assert_eq!(message("a\nb\x1b[2J\t".to_owned()), "a\nb\\u{1b}[2J\\t");
+        assert_eq!(printable("a\nb\x1b[2J\t".to_owned()), "a\nb\\u{1b}[2J\\t");
     }
 
     #[test]

@@ -63,6 +63,7 @@ mod sampler;
 pub use crate::{
     cache_dir::cache_dir,
     error::{Error, Result},
+    escape::printable,
     fault::{Fault, FaultKind},
     hex::hex,
     sampler::{

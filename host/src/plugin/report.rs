@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Fault, FaultKind,
-    escape::{escape, message},
+    escape::{escape, printable},
 };
 
 /// Bytes of a foreign message that are shown.
@@ -25,7 +25,7 @@ pub(crate) fn load(plugin: &str, kind: FaultKind, problem: impl Into<String>, re
         plugin: escape(plugin, usize::MAX),
         call: "load".to_owned(),
         step: None,
-        problem: message(problem.into()),
+        problem: printable(problem.into()),
         remedy: remedy.into(),
         deterministic: false,
         log: Vec::new(),

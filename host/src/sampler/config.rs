@@ -6,12 +6,12 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use toml::de::DeTable;
 
 use super::{
     lengths::{RandomLtdConfig, ReshapeConfig, TruncateConfig, name_or_table},
     packer_config::PackerConfig,
     plugin_config::PluginConfig,
+    source_text::SourceText,
     tokens_config::TokensConfig,
 };
 use crate::{
@@ -285,13 +285,10 @@ impl RunConfig {
     /// # Errors
     /// [`Error::Config`] with line and column: bad TOML, an unknown key, a missing key, a value of the wrong type.
     pub fn parse(text: &str, name: &str, folder: impl Into<PathBuf>) -> Result<RunConfig> {
-        let source = SourceText { name: name.to_owned(), text: text.to_owned() };
+        let source = SourceText::new(name, text);
         match toml::from_str::<RunConfig>(text) {
             Ok(config) => Ok(RunConfig { folder: folder.into(), source, ..config }),
-            Err(e) => {
-                let place = e.span().map_or_else(|| name.to_owned(), |span| source.place(span.start));
-                Err(Error::config(place, e.message().replace('\n', ", "), "correct the run file"))
-            }
+            Err(error) => Err(source.refuse(&error, "correct the run file")),
         }
     }
 
@@ -302,39 +299,6 @@ impl RunConfig {
 
     /// `file:line:column` of a key such as `batch.global-batch-size`, for errors; the key itself where no file says it.
     pub(crate) fn place(&self, key: &str) -> String {
-        self.source.find(key).map_or_else(|| key.to_owned(), |byte| self.source.place(byte))
-    }
-}
-
-/// A run file's name and text.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SourceText {
-    name: String,
-    text: String,
-}
-
-impl SourceText {
-    /// Where the value of a key begins. The text is parsed once more: only errors ask.
-    fn find(&self, key: &str) -> Option<usize> {
-        let document = DeTable::parse(&self.text).ok()?;
-        let mut table = document.get_ref();
-        let mut found = None;
-        for part in key.split('.') {
-            let (_, value) = table.iter().find(|(name, _)| name.get_ref() == part)?;
-            found = Some(value.span().start);
-            match value.get_ref().as_table() {
-                Some(inner) => table = inner,
-                None => break,
-            }
-        }
-        found
-    }
-
-    /// `file:line:column` of a byte, both counted from 1.
-    fn place(&self, byte: usize) -> String {
-        let before = self.text.get(..byte).unwrap_or(&self.text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        format!("{}:{line}:{column}", self.name)
+        self.source.place_of(key)
     }
 }

@@ -1,5 +1,6 @@
 //! What does the trainer hold? The run file, the step loop, the state.
 
+mod source_text;
 mod plugin_config;
 mod packer_config;
 mod tokens_config;

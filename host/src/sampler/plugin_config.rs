@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::source_text::SourceText;
 use crate::{Error, Result, plugin::Limits};
 
 /// A plugin and what it is given: `[policy]`, `[batch.packer]`, `[pacing.NAME]`.
@@ -44,7 +45,32 @@ pub enum OnFault {
 impl PluginConfig {
     /// The configuration as the JSON object that the plugin gets.
     pub(crate) fn config_json(&self, place: &str) -> Result<serde_json::Value> {
-        to_json(&toml::Value::Table(self.config.clone()), place)
+        Self::json_of(&self.config, place)
+    }
+
+    /// A configuration that was written in TOML, as the JSON object that a plugin gets. `place` is what errors call it.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the key for what JSON has no form for: dates, infinities and NaN.
+    pub fn json_of(config: &toml::Table, place: &str) -> Result<serde_json::Value> {
+        to_json(&toml::Value::Table(config.clone()), place)
+    }
+
+    /// The same of a TOML file that holds nothing but a configuration. `name` is what errors call the file.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with line and column if it is no TOML, and as [`json_of`](PluginConfig::json_of).
+    pub fn json_of_file(text: &str, name: &str) -> Result<serde_json::Value> {
+        let source = SourceText::new(name, text);
+        let config: toml::Table = toml::from_str(text).map_err(|error| source.refuse(&error, "correct the file"))?;
+        // The value's own line, where it can be found.
+        Self::json_of(&config, "").map_err(|error| match error {
+            Error::Config { place, problem, remedy } => {
+                let key = place.trim_start_matches('.');
+                Error::config(source.find(key).map_or_else(|| format!("{name}, {key}"), |byte| source.place(byte)), problem, remedy)
+            }
+            other => other,
+        })
     }
 
     /// Times that it may be started again in the whole run.
