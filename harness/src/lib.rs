@@ -15,5 +15,5 @@ mod words;
 pub use crate::{
     report::{Check, Failure, Outcome, Report},
     scenario::{Scenario, unreadable},
-    suite::{Suite, shell_word, unloadable},
+    suite::{Suite, shell_word, unfinished, unloadable},
 };

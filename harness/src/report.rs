@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use curricle::printable;
 use serde::Serialize;
 
 /// What came of testing one plugin: a check after the other, in the order in which they were made.
@@ -134,11 +135,12 @@ impl fmt::Display for Report {
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Check { name, outcome, time } = self;
+        let name = printable(name.clone());
         match outcome {
             Outcome::Passed { detail } => {
-                write!(f, "  ok      {name:<24} {:>6.2} s  {detail}", time.as_secs_f64())?;
+                write!(f, "  ok      {name:<24} {:>6.2} s  {}", time.as_secs_f64(), printable(detail.clone()))?;
             }
-            Outcome::Skipped { reason } => write!(f, "  -       {name:<24}           {reason}")?,
+            Outcome::Skipped { reason } => write!(f, "  -       {name:<24}           {}", printable(reason.clone()))?,
             Outcome::Failed(failure) => write!(f, "  FAILED  {name}\n{failure}")?,
         }
         Ok(())
@@ -160,7 +162,8 @@ impl fmt::Display for Failure {
             lines.push(format!("again: {reproduce}"));
         }
         let lines: Vec<String> = lines.iter().flat_map(|line| line.lines()).map(|line| format!("          {line}")).collect();
-        f.write_str(&lines.join("\n"))
+        // Schemas and messages of plugins are in it.
+        f.write_str(&printable(lines.join("\n")))
     }
 }
 

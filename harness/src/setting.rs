@@ -6,7 +6,7 @@ use std::{
 };
 
 use curricle::{
-    Error, PacingConfig, PacingSource, Result,
+    PacingConfig, PacingSource, PluginConfig, Result,
     plugin::{Limits, PacingPlugin, Pacings, find},
 };
 use serde_json::Value;
@@ -88,11 +88,7 @@ fn start(written: &PacingConfig, name: &str, folder: &Path) -> Result<PacingFunc
         PacingSource::Curve(pacing) => Ok(Box::new(move |step| Ok(pacing.difficulty(step)))),
         PacingSource::Plugin(plugin) => {
             let path = if plugin.plugin.ends_with(".wasm") { folder.join(&plugin.plugin) } else { find(&plugin.plugin)? };
-            let config = serde_json::to_value(&plugin.config).map_err(|error| Error::Config {
-                place: format!("pacing.{name}.config"),
-                problem: format!("it has no form in JSON, which plugins read: {error}"),
-                remedy: "give strings, finite numbers, lists and tables".into(),
-            })?;
+            let config = PluginConfig::json_of(&plugin.config, &format!("pacing.{name}.config"))?;
             let mut running = PacingPlugin::load(&plugin.plugin, &path, &config, &plugin.limits)?.instantiate()?;
             Ok(Box::new(move |step| running.difficulty(step)))
         }

@@ -7,8 +7,9 @@ use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
-use toml::{Spanned, de::DeTable};
+use toml::Spanned;
 
+use super::keys;
 use crate::{data::DatasetSpec, words};
 
 /// The whole file.
@@ -166,71 +167,15 @@ impl<'de> Deserialize<'de> for Refused {
     }
 }
 
-/// Keys that only some kinds of plugins have: the key, and the kinds.
-const KEYS: [(&str, &[&str]); 12] = [
-    ("steps", &["policy", "pacing"]),
-    ("global-batch-size", &["policy"]),
-    ("seed", &["policy"]),
-    ("epochs", &["policy"]),
-    ("drop-last", &["policy"]),
-    ("dataset", &["policy", "metric"]),
-    ("pacing", &["policy"]),
-    ("samples", &["metric"]),
-    ("token-width", &["metric"]),
-    ("lengths", &["packer"]),
-    ("capacity", &["packer"]),
-    ("max-samples", &["packer"]),
-];
-
-/// The same of `[expect]`.
-const EXPECT_KEYS: [(&str, &[&str]); 17] = [
-    ("once-before-twice", &["policy"]),
-    ("exhausted-after", &["policy"]),
-    ("never-above", &["policy"]),
-    ("never-below", &["policy"]),
-    ("shares", &["policy"]),
-    ("annotations", &["policy"]),
-    ("truncation", &["policy"]),
-    ("values", &["metric"]),
-    ("totals", &["metric"]),
-    ("type", &["metric"]),
-    ("tolerance", &["metric", "pacing"]),
-    ("difficulty", &["pacing"]),
-    ("never-falls", &["pacing"]),
-    ("bins", &["packer"]),
-    ("at-most-bins", &["packer"]),
-    ("fill-at-least", &["packer"]),
-    ("snapshot", &["policy", "metric", "pacing"]),
-];
-
 impl File {
     /// Reads the text of a scenario that errors call `name`.
     pub(crate) fn parse(text: &str, name: &str) -> Result<File> {
-        toml::from_str(text).map_err(|error| {
+        let file = toml::from_str(text).map_err(|error| {
             let place = error.span().map_or_else(|| name.to_owned(), |span| words::place(name, text, span.start));
             let (problem, remedy) = words::explain(error.message(), "correct the scenario; docs/testing.md has every key");
             Error::Config { place, problem, remedy }
-        })
-    }
-
-    /// Refuses keys that have no meaning for this kind of plugin: `policy`, `metric`, `pacing` or `packer`.
-    pub(crate) fn check_kind(&self, text: &str, name: &str, kind: &str) -> Result<()> {
-        let Ok(document) = DeTable::parse(text) else { return Ok(()) };
-        let root = document.get_ref();
-        let expect = root.iter().find(|(key, _)| key.get_ref() == "expect").and_then(|(_, value)| value.get_ref().as_table());
-        for (table, keys) in [(Some(root), &KEYS[..]), (expect, &EXPECT_KEYS[..])] {
-            for (key, _) in table.into_iter().flat_map(|table| table.iter()) {
-                let word: &str = key.get_ref();
-                let known = keys.iter().find(|(known, _)| *known == word);
-                if let Some((_, kinds)) = known.filter(|(_, kinds)| !kinds.contains(&kind)) {
-                    return Err(Error::Config {
-                        place: words::place(name, text, key.span().start),
-                        problem: format!("`{word}` has no meaning for a {kind}"),
-                        remedy: format!("it belongs to a scenario of a {}; leave it out", kinds.join(" or a ")),
-                    });
-                }
-            }
-        }
-        Ok(())
+        })?;
+        keys::check_numbers(text, name)?;
+        Ok(file)
     }
 }

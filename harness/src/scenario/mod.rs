@@ -2,6 +2,7 @@
 
 mod expect;
 mod file;
+mod keys;
 mod metric;
 mod pacing;
 mod packer;
@@ -10,12 +11,17 @@ mod policy;
 mod snapshot;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
     time::Instant,
 };
 
-use curricle::{Error, Result, atomic, plugin::Kind};
+use curricle::{
+    Error, PluginConfig, Result, atomic,
+    columns::{Column, ColumnKind},
+    plugin::Kind,
+};
 use serde_json::Value;
 
 use self::{
@@ -24,6 +30,7 @@ use self::{
 };
 use crate::{
     Check, Failure, Outcome, Report,
+    data::{ColumnSpec, DatasetSpec},
     setting::Setting,
     subject::Subject,
     suite::{Checked, Stop, empty_report, is_ours, shell_word},
@@ -44,6 +51,8 @@ pub struct Scenario {
     shown: String,
     text: String,
     file: File,
+    /// The plugin's configuration.
+    config: Value,
     update: bool,
     command: Option<String>,
     interrupted: Box<dyn Fn() -> bool>,
@@ -65,7 +74,8 @@ impl Scenario {
         let text = atomic::read_text(path)?;
         let shown = path.display().to_string();
         let file = File::parse(&text, &shown)?;
-        Ok(Scenario { path: path.to_owned(), shown, text, file, update: false, command: None, interrupted: Box::new(|| false) })
+        let config = PluginConfig::json_of(&file.config, &format!("{shown}, config"))?;
+        Ok(Scenario { path: path.to_owned(), shown, text, file, config, update: false, command: None, interrupted: Box::new(|| false) })
     }
 
     /// The scenarios of a project: `scenarios/*.toml` in its folder, in the order of their names. None if there is no such folder.
@@ -137,15 +147,31 @@ impl Scenario {
     /// What a plugin is tried with by it.
     pub(crate) fn setting(&self, subject: &Subject) -> Setting {
         let usual = Setting::usual(self.file.limits.clone().unwrap_or_else(|| subject.limits()));
-        let dataset = self.file.dataset.clone().unwrap_or_default();
+        let columns = match &self.file.dataset {
+            Some(dataset) => {
+                let mut columns = self.like_those_beside(dataset);
+                columns.extend(dataset.columns.clone());
+                columns
+            }
+            None => usual.columns,
+        };
         Setting {
-            config: Some(self.config()),
-            columns: if self.file.dataset.is_some() { dataset.columns } else { usual.columns },
-            lengths: dataset.lengths.unwrap_or_default(),
+            config: Some(self.config.clone()),
+            columns,
+            lengths: self.file.dataset.as_ref().and_then(|dataset| dataset.lengths).unwrap_or_default(),
             pacings: self.file.pacing.clone(),
             folder: self.folder(),
             ..usual
         }
+    }
+
+    /// Synthetic columns with the names, ranges and categories of those beside the dataset that the scenario names. What cannot be read is left
+    /// out: the scenario itself fails by it, in its own words.
+    fn like_those_beside(&self, dataset: &DatasetSpec) -> BTreeMap<String, ColumnSpec> {
+        let Some(path) = &dataset.path else { return BTreeMap::new() };
+        let beside = policy::open_dataset(self, dataset, path).and_then(|opened| Column::list(&opened.columns_dir()));
+        let opened = beside.unwrap_or_default().into_iter().filter_map(|(name, path)| Some((name, Column::open(path).ok()?)));
+        opened.filter_map(|(name, column)| Some((name, like(&column)?))).collect()
     }
 
     fn try_out(&self, subject: &Subject) -> Checked {
@@ -155,7 +181,7 @@ impl Scenario {
             Kind::Pacing => "pacing",
             _ => "packer",
         };
-        self.file.check_kind(&self.text, &self.shown, kind)?;
+        keys::check(&self.text, &self.shown, kind).map_err(mistaken)?;
         let done = match kind {
             "policy" => policy::run(self, subject),
             "metric" => metric::run(self, subject),
@@ -163,6 +189,10 @@ impl Scenario {
             _ => packer::run(self, subject),
         };
         let Some(refused) = &self.file.expect.refused else { return done };
+        if let Err(Stop::Failed(_)) = &done {
+            // The scenario is wrong, or another expectation did not hold.
+            return done;
+        }
         self.check_refusal(refused.get_ref(), done).map_err(|stop| stop.at(&self.place(refused.span().start)))
     }
 
@@ -194,12 +224,6 @@ impl Scenario {
         Ok(format!("refused: {message}"))
     }
 
-    /// The configuration as JSON.
-    fn config(&self) -> Value {
-        // Dates have no form in JSON; as text they are refused by whoever reads them.
-        serde_json::to_value(&self.file.config).unwrap_or_default()
-    }
-
     /// Where paths start from.
     fn folder(&self) -> PathBuf {
         self.path.parent().map(Path::to_path_buf).unwrap_or_default()
@@ -208,6 +232,11 @@ impl Scenario {
     /// `file:line:column` of a byte of the scenario.
     fn place(&self, byte: usize) -> String {
         crate::words::place(&self.shown, &self.text, byte)
+    }
+
+    /// What is wrong with the scenario as a whole.
+    fn wrong(&self, problem: impl Into<String>, remedy: impl Into<String>) -> Stop {
+        Place(self.shown.clone()).wrong(problem, remedy)
     }
 
     fn spot(&self, span: std::ops::Range<usize>) -> Place {
@@ -241,6 +270,29 @@ impl Scenario {
 pub fn unreadable(path: &Path, error: &Error) -> Check {
     let outcome = Outcome::Failed(Box::new(Failure::new(error.to_string(), "")));
     Check { name: format!("scenario {}", name_of(path)), outcome, time: Default::default() }
+}
+
+/// An error about the scenario rather than the plugin, which is no refusal of the plugin's.
+fn mistaken(error: Error) -> Stop {
+    match error {
+        Error::Config { place, problem, remedy } => Place(place).wrong(problem, remedy),
+        other => other.into(),
+    }
+}
+
+/// A synthetic column with the range or the categories of a real one.
+fn like(column: &Column) -> Option<ColumnSpec> {
+    if column.kind() == ColumnKind::Category {
+        let categories = column.categories()?;
+        // Weights are of 32 bits; what there is stays there.
+        let most = categories.iter().map(|(_, count)| *count).max().unwrap_or(0);
+        let shift = (u64::BITS - most.leading_zeros()).saturating_sub(u32::BITS);
+        let weights: Vec<(String, u64)> =
+            categories.iter().map(|(name, count)| (name.clone(), (count >> shift).max(u64::from(*count > 0)))).collect();
+        return (most > 0).then_some(ColumnSpec::Categories(weights));
+    }
+    let (from, to) = (column.min(), column.max());
+    (from.is_finite() && to.is_finite()).then_some(ColumnSpec::Spread { from, to })
 }
 
 fn name_of(path: &Path) -> String {

@@ -11,12 +11,13 @@ const STEPS: u64 = 1000;
 pub(super) fn run(scenario: &Scenario, subject: &Subject) -> Checked {
     let (file, expect) = (&scenario.file, &scenario.file.expect);
     let limits = file.limits.clone().unwrap_or_else(|| subject.limits());
-    let mut pacing = PacingPlugin::load(&subject.name, &subject.path, &scenario.config(), &limits)?.instantiate()?;
+    let mut pacing = PacingPlugin::load(&subject.name, &subject.path, &scenario.config, &limits)?.instantiate()?;
     let tolerance = expect.tolerance.unwrap_or(0.0);
     if let Some(wanted) = &expect.difficulty {
         for (step, expected) in wanted.get_ref() {
             let found = pacing.difficulty(*step)?;
-            if (found - expected).abs() > tolerance {
+            let near = (found - expected).abs() <= tolerance;
+            if !near {
                 let line = |difficulty: f64| format!("step {step}: {difficulty}");
                 return Err(scenario.spot(wanted.span()).fails("a difficulty is another", line(*expected), line(found)));
             }

@@ -1,26 +1,26 @@
 //! A packer with the lengths that the scenario gives.
 
-use curricle::{Error, plugin::PackerPlugin};
+use curricle::plugin::PackerPlugin;
 
 use super::Scenario;
-use crate::{
-    subject::Subject,
-    suite::{Checked, Stop},
-};
+use crate::{subject::Subject, suite::Checked};
 
 pub(super) fn run(scenario: &Scenario, subject: &Subject) -> Checked {
     let (file, expect) = (&scenario.file, &scenario.file.expect);
     let limits = file.limits.clone().unwrap_or_else(|| subject.limits());
-    let mut packer = PackerPlugin::load(&subject.name, &subject.path, &scenario.config(), &limits)?.instantiate()?;
+    let mut packer = PackerPlugin::load(&subject.name, &subject.path, &scenario.config, &limits)?.instantiate()?;
     let (Some(lengths), Some(capacity)) = (&file.lengths, file.capacity) else {
-        return Err(Stop::from(Error::Config {
-            place: scenario.shown.clone(),
-            problem: "there is nothing to pack".into(),
-            remedy: "give `lengths` and `capacity`".into(),
-        }));
+        // A configuration is refused without any data.
+        let refuses = scenario.expects_refusal() && file.lengths.is_none() && file.capacity.is_none();
+        let wrong = || scenario.wrong("there is nothing to pack", "give `lengths` and `capacity`");
+        return if refuses { Ok("it starts".to_owned()) } else { Err(wrong()) };
     };
     scenario.breathe()?;
     let found = packer.pack(lengths, capacity, file.max_samples)?;
+    if let Some(expected) = expect.bins.as_ref().filter(|expected| expected.get_ref().len() != lengths.len()) {
+        let problem = format!("there are {} bins for {} samples", expected.get_ref().len(), lengths.len());
+        return Err(scenario.spot(expected.span()).wrong(problem, "give the bin of each sample"));
+    }
     if let Some(expected) = expect.bins.as_ref().filter(|expected| *expected.get_ref() != found) {
         let lines = |bins: &[u32]| {
             bins.iter().zip(lengths).enumerate().map(|(i, (bin, n))| format!("sample {i} of {n}: bin {bin}\n")).collect::<String>()

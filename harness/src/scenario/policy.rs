@@ -7,29 +7,28 @@ use curricle::{
     dataset::{Dataset, Options, View},
 };
 
-use super::{Scenario, expect, snapshot::done};
+use super::{Scenario, expect, file::File, snapshot::done};
 use crate::{
     answer::Answer,
     data::{ColumnFiles, ColumnSpec, DatasetSpec, write_documents},
     subject::Subject,
-    suite::{Checked, scratch},
+    suite::{Checked, Stop, scratch},
 };
 
 /// Samples of a synthetic dataset, if the scenario does not say.
 const SAMPLES: u64 = 1000;
-/// Steps that are planned, if the scenario does not say.
+/// Steps that are planned, if the scenario does not say and nothing else ends the run.
 const STEPS: u64 = 20;
 
 pub(super) fn run(scenario: &Scenario, subject: &Subject) -> Checked {
     let folder = scratch()?;
     let run = open(scenario, subject, folder.path())?;
     let mut planner = run.planner()?;
-    let steps = scenario.file.steps.unwrap_or(STEPS);
     let mut plans = Vec::new();
-    while (plans.len() as u64) < steps {
-        scenario.breathe()?;
-        let Some(planned) = planner.plan()? else { break };
+    scenario.breathe()?;
+    while let Some(planned) = planner.plan()? {
         plans.push(Answer::of(planned.step, &planned.plan, planner.streams()));
+        scenario.breathe()?;
     }
     expect::check(scenario, &run, planner.streams(), &plans)?;
     let snapshot = scenario.compare_snapshot(|n| {
@@ -41,7 +40,7 @@ pub(super) fn run(scenario: &Scenario, subject: &Subject) -> Checked {
 }
 
 /// The run that the scenario describes; synthetic files go into the folder.
-fn open(scenario: &Scenario, subject: &Subject, folder: &Path) -> Result<Run> {
+fn open(scenario: &Scenario, subject: &Subject, folder: &Path) -> Result<Run, Stop> {
     let file = &scenario.file;
     let spec = file.dataset.clone().unwrap_or_default();
     let mut config = RunConfig::parse(
@@ -50,7 +49,7 @@ fn open(scenario: &Scenario, subject: &Subject, folder: &Path) -> Result<Run> {
         folder,
     )?;
     config.seed = file.seed.unwrap_or(config.seed);
-    config.steps = file.steps.or((file.epochs.is_none()).then_some(STEPS));
+    config.steps = file.steps.or_else(|| steps(file));
     config.epochs = file.epochs;
     config.drop_last = file.drop_last.unwrap_or(false);
     config.batch.global_batch_size = file.global_batch_size.unwrap_or(config.batch.global_batch_size);
@@ -66,22 +65,29 @@ fn open(scenario: &Scenario, subject: &Subject, folder: &Path) -> Result<Run> {
         }
     }
     dataset(scenario, &spec, folder, &mut config)?;
-    Run::open(config)
+    Run::open(config).map_err(|error| match &error {
+        // The host speaks of a plugin where its configuration is refused; anything else is the scenario's own.
+        Error::Config { place, .. } if place.starts_with("plugin `") => error.into(),
+        Error::Config { problem, remedy, .. } => scenario.wrong(problem, remedy),
+        _ => error.into(),
+    })
+}
+
+/// Steps of a scenario that says none: as many as show what it expects, or those of its epochs.
+fn steps(file: &File) -> Option<u64> {
+    let expected = file.expect.exhausted_after.as_ref();
+    file.epochs.is_none().then(|| expected.map_or(STEPS, |steps| steps.get_ref().saturating_add(1)))
 }
 
 /// Makes the data, or names that which is there.
-fn dataset(scenario: &Scenario, spec: &DatasetSpec, folder: &Path, config: &mut RunConfig) -> Result<()> {
+fn dataset(scenario: &Scenario, spec: &DatasetSpec, folder: &Path, config: &mut RunConfig) -> Result<(), Stop> {
     let lengths = spec.lengths.unwrap_or_default();
     let opened = match &spec.path {
         Some(path) => {
             config.dataset.path = absolute(&scenario.folder().join(path))?;
             config.dataset.sequence_length = spec.sequence_length;
             config.dataset.stride = spec.stride;
-            let view = match spec.sequence_length {
-                Some(length) => View::Sequences { length, stride: spec.stride.unwrap_or(length) },
-                None => View::Documents,
-            };
-            Dataset::open_with(&config.dataset.path, &Options { view, ..Options::default() })?
+            open_dataset(scenario, spec, path)?
         }
         None => {
             let path = folder.join("data");
@@ -90,16 +96,22 @@ fn dataset(scenario: &Scenario, spec: &DatasetSpec, folder: &Path, config: &mut 
         }
     };
     if spec.path.is_some() && spec.columns.values().any(|column| *column == ColumnSpec::Lengths) {
-        return Err(Error::Config {
-            place: format!("{}, dataset.columns", scenario.shown),
-            problem: "`\"lengths\"` is a column of synthetic samples".into(),
-            remedy: "with `path`, run `curricle analyze` with the metric `seqlen`".into(),
-        });
+        let remedy = "with `path`, run `curricle analyze` with the metric `seqlen`";
+        return Err(scenario.wrong("`\"lengths\"` is a column of synthetic samples", remedy));
     }
     let fingerprint = opened.fingerprint().to_string();
     let files = ColumnFiles { folder, fingerprint, samples: opened.len(), lengths };
     config.columns = files.make(&spec.columns)?;
     Ok(())
+}
+
+/// The dataset that is at a path of the scenario.
+pub(super) fn open_dataset(scenario: &Scenario, spec: &DatasetSpec, path: &Path) -> Result<Dataset> {
+    let view = match spec.sequence_length {
+        Some(length) => View::Sequences { length, stride: spec.stride.unwrap_or(length) },
+        None => View::Documents,
+    };
+    Dataset::open_with(absolute(&scenario.folder().join(path))?, &Options { view, ..Options::default() })
 }
 
 /// A path that holds wherever it is read from.

@@ -13,6 +13,8 @@ use crate::data::noise;
 const MOST: usize = 64;
 /// Values of one key.
 const VALUES: usize = 12;
+/// Characters of a word and items of a list that are tried; a schema may demand more than this machine holds.
+const LONGEST: usize = 4096;
 /// Configurations in which every key is drawn at once.
 const MIXED: u64 = 8;
 
@@ -146,7 +148,10 @@ fn lists(node: &Node<'_>, key: &str, names: &Names) -> Vec<Value> {
     let (least, most) = (node.count("minItems").unwrap_or(0), node.count("maxItems").unwrap_or(usize::MAX));
     let repeated = |n: usize| values.iter().cycle().take(if values.is_empty() { 0 } else { n }).cloned().collect::<Value>();
     let mut found: Vec<Value> = values.iter().take(4).map(|value| json!([value])).collect();
-    found.extend([repeated(0), repeated(2), repeated(least)]);
+    found.extend([repeated(0), repeated(2)]);
+    if least <= LONGEST {
+        found.push(repeated(least));
+    }
     if most <= 32 {
         found.push(repeated(most));
     }
@@ -184,7 +189,7 @@ fn strings(node: &Node<'_>, key: &str, names: &Names) -> Vec<String> {
     if most <= 1024 {
         found.push("x".repeat(most));
     }
-    if least > 0 {
+    if (1..=LONGEST).contains(&least) {
         found.push("x".repeat(least));
     }
     found.retain(|word| (least..=most).contains(&word.chars().count()));

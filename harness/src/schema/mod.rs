@@ -148,6 +148,22 @@ mod tests {
     }
 
     #[test]
+    fn words_and_lists_longer_than_a_machine_holds_are_not_drawn() {
+        let schema = json!({
+            "properties": {
+                "word": { "type": "string", "minLength": u64::MAX / 2 },
+                "list": { "type": "array", "items": { "type": "boolean" }, "minItems": 1_000_000_000_000u64 },
+                "short": { "type": "string", "minLength": 3 }
+            },
+            "required": ["word", "list", "short"]
+        });
+        let base = bases(&schema, &names()).swap_remove(0);
+        assert_eq!(base["short"], "xxx");
+        let cases = allowed(&schema, &names(), &base).len() + forbidden(&schema, &base).len();
+        assert!(cases > 4);
+    }
+
+    #[test]
     fn a_bound_that_no_number_is_next_to_is_not_broken() {
         let schema = json!({"properties": {"steps": {"type": "integer", "maximum": 9_007_199_254_740_992u64}}});
         assert!(forbidden(&schema, &json!({})).iter().all(|case| !case.why.contains("above")));

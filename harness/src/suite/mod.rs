@@ -192,12 +192,12 @@ impl Suite {
             }
             (self.progress)(name);
             let begun = Instant::now();
-            let outcome = match (starts, check(&bench)) {
-                (false, _) if name != "describes-itself" => Outcome::Skipped { reason: "it does not start".into() },
-                (_, Ok(detail)) => Outcome::Passed { detail },
-                (_, Err(Stop::Skipped(reason))) => Outcome::Skipped { reason },
-                (_, Err(Stop::Error(error))) if is_ours(&error) => return Err(error),
-                (_, Err(stop)) => Outcome::Failed(Box::new(self.again(name, stop.into_failure()))),
+            let checked = if starts { check(&bench) } else { Err(Stop::Skipped("it does not start".into())) };
+            let outcome = match checked {
+                Ok(detail) => Outcome::Passed { detail },
+                Err(Stop::Skipped(reason)) => Outcome::Skipped { reason },
+                Err(Stop::Error(error)) if is_ours(&error) => return Err(error),
+                Err(stop) => Outcome::Failed(Box::new(self.again(name, stop.into_failure()))),
             };
             let failed = matches!(outcome, Outcome::Failed(_));
             starts &= !(name == "starts" && failed);
@@ -246,7 +246,16 @@ impl Suite {
 
 /// A report of a plugin that could not even be looked at: one check, `loads`, that failed.
 pub fn unloadable(path: &Path, error: &Error) -> Report {
-    let failure = Failure::new(error.to_string(), "");
+    only_failed(path, "loads", &error.to_string())
+}
+
+/// A report of a project that could not be built, or whose test did not come to its end: one check, `ends`, that failed.
+pub fn unfinished(path: &Path, why: &str) -> Report {
+    only_failed(path, "ends", why)
+}
+
+fn only_failed(path: &Path, name: &str, problem: &str) -> Report {
+    let failure = Failure::new(problem, "");
     let outcome =
         Outcome::Failed(Box::new(Failure { reproduce: format!("curricle test {}", shell_word(&path.display().to_string())), ..failure }));
     Report {
@@ -254,7 +263,7 @@ pub fn unloadable(path: &Path, error: &Error) -> Report {
         plugin: String::new(),
         version: String::new(),
         kind: String::new(),
-        checks: vec![Check { name: "loads".into(), outcome, time: Default::default() }],
+        checks: vec![Check { name: name.into(), outcome, time: Default::default() }],
     }
 }
 

@@ -81,6 +81,21 @@ fn scenarios_of_a_component_run_after_the_suite_and_a_typo_is_one_failure() {
 }
 
 #[test]
+fn what_was_tested_before_a_project_that_does_not_build_is_in_the_report_and_so_is_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let (junit, broken) = (folder.path().join("report.xml"), folder.path().join("broken"));
+    fs::write(&junit, "an earlier run's").unwrap();
+    fs::create_dir(&broken).unwrap();
+    fs::write(broken.join("curricle.toml"), "name = \"a\"\n").unwrap();
+    let cosine = word(&plugin("cosine"));
+    let output = curricle(&["test", &cosine, &word(&broken), "--only", "starts", "--config", COSINE, "--junit", &word(&junit)]);
+    assert!(!output.status.success());
+    let xml = fs::read_to_string(&junit).unwrap();
+    assert!(xml.contains("<testsuite name=\"cosine\" tests=\"1\"") && xml.contains("<testcase name=\"ends\""), "{xml}");
+    assert!(xml.contains("missing field `version`"), "{xml}");
+}
+
+#[test]
 fn a_file_that_is_no_plugin_fails_the_check_that_loads_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("core.wasm");

@@ -1,7 +1,8 @@
-use std::{fs, path::PathBuf};
+use std::{cell::Cell, fs, path::PathBuf, rc::Rc};
 
-use curricle_harness::{Report, Scenario};
-use curricle_tests::plugin;
+use curricle_harness::{Outcome, Report, Scenario, Suite};
+use curricle_tests::{curricle_ok, plugin};
+use serde_json::json;
 
 use super::told;
 
@@ -119,6 +120,87 @@ fn a_refusal_is_expected_by_kind_and_words() {
     let mixture = refused("column = \"nowhere\"\nweights = { a = 1.0 }", "{ by = \"data\", says = \"nowhere\" }");
     run("mixture", &mixture).assert();
     insta::assert_snapshot!("scenario-refused", fails("uniform", &refused("epochs = 1", "\"config\"")));
+}
+
+#[test]
+fn a_scenario_that_is_wrong_itself_is_no_refusal_of_the_plugins() {
+    let lacking = |config: &str| format!("{config}\n[expect]\nrefused = \"config\"\n");
+    // These plugins take the configuration, and there is no data to go on with.
+    assert!(fails("seqlen", &lacking("")).contains("it refused nothing"));
+    assert!(fails("first-fit", &lacking("")).contains("it refused nothing"));
+    assert!(fails("first-fit", &lacking("capacity = 9")).contains("there is nothing to pack"));
+    assert!(fails("uniform", &lacking("global-batch-size = 0")).contains("is 0"));
+    assert!(fails("uniform", &lacking("capacity = 9")).contains("`capacity` has no meaning for a policy"));
+    // A refusal takes no data.
+    run("seqlen", &lacking("[config]\npad-token = -1")).assert();
+    run("seqlen", &lacking("[config]\npad = 1")).assert();
+    run("first-fit", &lacking("[config]\nx = 1")).assert();
+}
+
+#[test]
+fn keys_of_a_dataset_that_do_not_go_together_are_told_with_their_place() {
+    let of = |dataset: &str| format!("[dataset]\n{dataset}\n[expect]\n");
+    let told = fails("uniform", &of("samples = 10\nsequence-length = 4"));
+    assert!(told.contains("`sequence-length` has no meaning without `path`") && told.contains("warm.toml:3:1"), "{told}");
+    let told = fails("uniform", &of("path = \"x\"\nlengths = 4"));
+    assert!(told.contains("`lengths` has no meaning beside `path`") && told.contains("warm.toml:3:1"), "{told}");
+    let told = fails("seqlen", &of("samples = 10\npath = \"x\""));
+    assert!(told.contains("`path` has no meaning in the [dataset] of a metric"), "{told}");
+}
+
+#[test]
+fn numbers_that_nothing_can_be_held_to_are_refused() {
+    insta::assert_snapshot!(
+        unread("[expect]\nfill-at-least = nan\n"),
+        @"DIR/warm.toml:2:17: `nan` in `fill-at-least` is neither above nor below anything; give a number"
+    );
+    insta::assert_snapshot!(
+        unread("[expect]\ndifficulty = [[0, 1.0], [1, nan]]\n"),
+        @"DIR/warm.toml:2:29: `nan` in `difficulty` is neither above nor below anything; give a number"
+    );
+    for tolerance in ["inf", "-0.5", "-1"] {
+        let told = unread(&format!("[expect]\ntolerance = {tolerance}\n"));
+        assert!(told.contains("warm.toml:2:13: `tolerance` is no distance"), "{told}");
+    }
+    let told = unread("[config]\nx = [1, inf]\n[expect]\n");
+    assert!(told.contains("warm.toml, config.x[1]: inf has no form in JSON"), "{told}");
+    let told = fails("first-fit", "lengths = [3, 8]\ncapacity = 10\n[expect]\nbins = [0, 1, 2]\n");
+    assert!(told.contains("there are 3 bins for 2 samples"), "{told}");
+}
+
+#[test]
+fn a_scenario_of_epochs_is_planned_to_their_end() {
+    let ends = |steps: &str, n: u64| format!("{steps}global-batch-size = 10\n[dataset]\nsamples = 200\n[expect]\nexhausted-after = {n}\n");
+    run("uniform", &ends("epochs = 2\n", 40)).assert();
+    assert!(fails("uniform", &ends("epochs = 2\n", 20)).contains("+ 40 steps"));
+    // Without `steps` a run that goes on is not taken for one that ended.
+    assert!(fails("uniform", &ends("", 20)).contains("+ 21 steps"));
+    run("uniform", &ends("steps = 20\n", 20)).assert();
+}
+
+#[test]
+fn the_suite_has_columns_like_those_beside_the_dataset_of_the_scenario() {
+    let (folder, path) = write("[dataset]\npath = \"corpus\"\n[config]\ncolumn = \"domain\"\nweights = { a = 1.0, b = 1.0 }\n[expect]\n");
+    let texts: Vec<String> =
+        (0..40).map(|i| format!("{{\"text\": \"{}\", \"kind\": \"{}\"}}\n", "x".repeat(i + 1), ["a", "b"][i % 2])).collect();
+    let lines = folder.path().join("texts.jsonl");
+    fs::write(&lines, texts.concat()).unwrap();
+    let out = folder.path().join("corpus");
+    curricle_ok(&["import", lines.to_str().unwrap(), "--domain", "field:kind", "--out", out.to_str().unwrap()]);
+    let scenario = Scenario::read(&path).unwrap();
+    scenario.run(plugin("mixture")).unwrap().assert();
+    Suite::of(plugin("mixture")).unwrap().like(&scenario).quick().only("starts").run().unwrap().assert();
+}
+
+#[test]
+fn a_plugin_that_does_not_start_is_asked_no_more() {
+    let asked = Rc::new(Cell::new(0));
+    let counted = asked.clone();
+    let suite = Suite::of(plugin("mixture")).unwrap().config(json!({"column": "nowhere", "weights": {"a": 1.0}})).quick();
+    let report = suite.interrupted(move || counted.replace(counted.get() + 1) > 1000).run().unwrap();
+    assert_eq!(report.failed(), 1, "{report}");
+    assert!(report.checks.iter().skip(2).all(|check| matches!(check.outcome, Outcome::Skipped { .. })), "{report}");
+    assert_eq!(asked.get(), 0, "a check that is skipped asks whether to stop");
 }
 
 #[test]
