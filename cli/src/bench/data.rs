@@ -1,6 +1,9 @@
 //! Data to measure on: the same on every machine, and with the columns that a configuration asks for.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 use curricle::{
@@ -102,8 +105,8 @@ fn named(config: &Value, columns: &mut BTreeMap<String, Column>) {
     }
 }
 
-/// Writes the dataset `data` and its columns into a folder. Tokens are bytes: a policy never sees one.
-pub(super) fn write(folder: &Path, columns: &BTreeMap<String, Column>) -> Result<()> {
+/// Writes the dataset `data` and its columns into a folder, and says which file each column is. Tokens are bytes: a policy never sees one.
+pub(super) fn write(folder: &Path, columns: &BTreeMap<String, Column>) -> Result<BTreeMap<String, PathBuf>> {
     let mut writer = IndexedWriter::create(folder.join("data"), TokenType::U8, Magic::MMap)?;
     let tokens = [0; 1024];
     for i in 0..SAMPLES {
@@ -113,10 +116,11 @@ pub(super) fn write(folder: &Path, columns: &BTreeMap<String, Column>) -> Result
     writer.finish()?;
     let dataset = Dataset::open(folder.join("data"))?;
     let provenance = || Provenance::of(dataset.fingerprint().to_string(), dataset.len());
-    let place = dataset.columns_dir();
-    fs::create_dir_all(&place)?;
-    for (name, column) in columns {
-        let path = place.join(format!("{name}.arrow"));
+    let mut files = BTreeMap::new();
+    for (i, (name, column)) in columns.iter().enumerate() {
+        // Numbered: a configuration may name a column by what is no name of a file, or that of one elsewhere.
+        let path = folder.join(format!("column-{i}.arrow"));
+        files.insert(name.clone(), path.clone());
         match column {
             Column::Categories(names) => {
                 let codes: Vec<u32> = column.values(SAMPLES).map(|code| code as u32).collect();
@@ -129,7 +133,7 @@ pub(super) fn write(folder: &Path, columns: &BTreeMap<String, Column>) -> Result
             }
         }
     }
-    Ok(())
+    Ok(files)
 }
 
 /// Documents end to end for a metric: tokens of some bytes each, and where each document begins.
@@ -196,6 +200,19 @@ mod tests {
         pacings(&json!({ "metrics": [{ "column": "loss", "pacing": "grow" }, { "pacing": "known" }], "pacing": 3 }), &mut found);
         assert!(matches!(found["grow"], PacingConfig::Linear { .. }) && matches!(found["known"], PacingConfig::Discrete { .. }));
         assert_eq!(found.len(), 2);
+    }
+
+    #[test]
+    fn no_column_is_written_outside_of_the_folder_whatever_it_is_called() {
+        let outside = tempfile::tempdir().unwrap();
+        let folder = outside.path().join("inside");
+        std::fs::create_dir(&folder).unwrap();
+        let stranger = outside.path().join("mine");
+        let files =
+            write(&folder, &columns(&json!({ "column": stranger, "more": [{ "column": "../mine" }, { "column": "a/b" }] }))).unwrap();
+        assert_eq!(files.len(), 6);
+        assert!(files.values().all(|path| path.parent() == Some(&folder) && path.is_file()));
+        assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -87,12 +87,13 @@ fn measured(work: String, spent: &[Spent], whole: Option<&[Duration]>, metered: 
 
 /// Steps of a policy over synthetic data in `folder`.
 pub(super) fn policy(plugin: &Path, config: &Value, pacings: Pacings, steps: u64, folder: &Path) -> Result<Vec<Measured>> {
-    data::write(folder, &data::columns(config))?;
+    let columns = data::write(folder, &data::columns(config))?;
     let text = format!("seed = 1\n[dataset]\npath = \"data\"\n[batch]\nglobal-batch-size = {BATCH}\n[policy]\nplugin = \"-\"\n");
     let mut run = RunConfig::parse(&text, "bench", folder)?;
     run.policy.plugin = std::path::absolute(plugin)?.display().to_string();
     run.policy.limits = Limits::interpreted();
     run.pacing = pacings;
+    run.columns = columns;
     run.policy.config = toml::Table::try_from(config).context("the configuration has a null, which a run file cannot say")?;
     let run = Run::open(run)?;
     let mut planner = run.planner()?;

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use curricle::{
-    PacingConfig,
+    PacingConfig, PluginConfig,
     plugin::{self, Inspection, Kind},
 };
 use serde::Deserialize;
@@ -61,9 +61,14 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<()> {
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let path = if args.plugin.is_dir() { built(&args.plugin, folder.path())? } else { plugin::find(&args.plugin.to_string_lossy())? };
+    let (path, project) = if args.plugin.is_dir() {
+        let build::Built { path, folder, .. } = built(&args.plugin, folder.path())?;
+        (path, Some(folder))
+    } else {
+        (plugin::find(&args.plugin.to_string_lossy())?, None)
+    };
     let seen = plugin::inspect(&path)?;
-    let Setting { config, pacings } = setting(&args)?;
+    let Setting { config, pacings } = setting(args.config.as_deref(), project.as_deref())?;
     let works = match seen.kind {
         Kind::Policy | Kind::StatefulPolicy => measure::policy(&path, &config, pacings.clone(), args.steps, folder.path())?,
         Kind::Metric => measure::metric(&path, &config, args.steps.min(200))?,
@@ -71,7 +76,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Kind::Packer => measure::packer(&path, &config, args.steps)?,
         other => bail!("a plugin of kind {other:?} cannot be measured; use a newer curricle"),
     };
-    let native = if args.no_native { None } else { native(&args, &seen, &config, &pacings) };
+    // As often as in the sandbox, which may have run out of time before.
+    let times = works.iter().map(|work| work.time.len() as u64).max().unwrap_or(0);
+    let native = project.filter(|_| !args.no_native).and_then(|project| native(&project, seen.kind, &config, &pacings, times));
     if args.json {
         return terminal::print_json(&facts(&path, &seen, &config, &works, native.as_ref()));
     }
@@ -79,10 +86,10 @@ pub(crate) fn run(args: Args) -> Result<()> {
 }
 
 /// The one component of a project.
-fn built(project: &Path, out: &Path) -> Result<PathBuf> {
+fn built(project: &Path, out: &Path) -> Result<build::Built> {
     let mut built = build::build(project, &out.join("built"))?;
     match (built.pop(), built.is_empty()) {
-        (Some(one), true) => Ok(one.path),
+        (Some(one), true) => Ok(one),
         _ => bail!("`{}` is a workspace of several plugins; name the folder of one", project.display()),
     }
 }
@@ -98,10 +105,11 @@ struct Setting {
 type Pacings = BTreeMap<String, PacingConfig>;
 
 /// What was given, or is in a scenario, or nothing.
-fn setting(args: &Args) -> Result<Setting> {
-    let mut setting = match &args.config {
-        Some(given) => Setting { config: crate::test::config::read(given)?, pacings: Pacings::new() },
-        None => of_scenarios(&args.plugin.join("scenarios"))?,
+fn setting(given: Option<&str>, project: Option<&Path>) -> Result<Setting> {
+    let mut setting = match (given, project) {
+        (Some(given), _) => Setting { config: crate::test::config::read(given)?, pacings: Pacings::new() },
+        (None, Some(project)) => of_scenarios(&project.join("scenarios"))?,
+        (None, None) => Setting { config: json!({}), pacings: Pacings::new() },
     };
     data::pacings(&setting.config, &mut setting.pacings);
     Ok(setting)
@@ -129,19 +137,19 @@ fn of_scenarios(folder: &Path) -> Result<Setting> {
                     plugin.plugin = std::path::absolute(folder.join(&plugin.plugin))?.display().to_string();
                 }
             }
-            return Ok(Setting { config: serde_json::to_value(config)?, pacings });
+            let config = config.as_table().with_context(|| format!("`{}`: `config` is no table", file.display()))?;
+            return Ok(Setting { config: PluginConfig::json_of(config, &format!("{}, config", file.display()))?, pacings });
         }
     }
     Ok(nothing())
 }
 
 /// Times of the native build, if the project has one; why not, on standard error, if it should have.
-fn native(args: &Args, seen: &Inspection, config: &Value, pacings: &Pacings) -> Option<Vec<Spread>> {
-    if !matches!(Project::open(&args.plugin), Ok(Project::Cargo(_))) {
+fn native(project: &Path, kind: Kind, config: &Value, pacings: &Pacings, times: u64) -> Option<Vec<Spread>> {
+    if !matches!(Project::open(project), Ok(Project::Cargo(_))) {
         return None;
     }
-    let steps = if seen.kind == Kind::Metric { args.steps.min(200) } else { args.steps };
-    match native::measure(&args.plugin, seen.kind, config, pacings, steps) {
+    match native::measure(project, kind, config, pacings, times) {
         Ok(spreads) => Some(spreads),
         Err(error) => {
             eprintln!("not measured natively: {error:#}");
