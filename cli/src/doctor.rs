@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .iter()
         .map(|probe| {
             let finding = (probe.find)();
-            let works = finding.as_ref().filter(|_| args.check).map(|finding| (probe.check)(finding));
+            let works = finding.as_ref().filter(|_| args.check).map(|finding| finding.wanted.is_none() && (probe.check)(finding));
             (probe, finding, works)
         })
         .collect();
@@ -45,6 +45,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for (probe, finding, works) in &findings {
         match (finding, works) {
             (None, _) => writeln!(out, "{:<11} missing: {}", probe.language, probe.mend)?,
+            (Some(Finding { path, version: Some(version), wanted: Some(wanted) }), _) => {
+                writeln!(out, "{:<11} {path} is {version}, and {wanted} or later is needed: {}", probe.language, probe.mend)?;
+            }
             (Some(finding), Some(false)) => {
                 writeln!(out, "{:<11} {} does not work: {}", probe.language, finding.path, probe.mend)?;
             }
@@ -59,7 +62,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn row(probe: &Probe, finding: Option<&Finding>, works: Option<bool>) -> serde_json::Value {
-    let mend = (finding.is_none() || works == Some(false)).then_some(probe.mend);
+    let old = finding.is_some_and(|finding| finding.wanted.is_some());
+    let mend = (finding.is_none() || old || works == Some(false)).then_some(probe.mend);
     json!({
         "language": probe.language,
         "tool": probe.tool,

