@@ -114,6 +114,28 @@ fn a_page_in_a_browser_fetches_nothing_and_answers_to_mouse_and_keyboard() {
 }
 
 #[test]
+fn what_a_plugin_or_a_run_calls_something_is_no_markup_in_a_figure() {
+    let corpus = Corpus::new(400);
+    let name = "<b>a</b> & <a href='https://example.org'>b</a>";
+    let run = format!("{CURRICULUM}[pacing.\"{name}\"]\nkind = \"linear\"\nmin = 100\nmax = 999\nsteps = 60\n");
+    let run = run.replace("global-batch-size = 16", &format!("global-batch-size = 16\ntruncate = \"{name}\""));
+    let page = report(&corpus, "page.html", &run, &["--steps", "30"]);
+    let mut browser = Browser::open(1300, 900);
+    browser.visit(&page, READY);
+    let legend = browser.eval("[...document.querySelectorAll('#annotations .legendtext')].map(text => text.textContent)");
+    assert!(legend.as_array().unwrap().contains(&json!(format!("difficulty:{name}"))), "{legend}");
+    assert_eq!(browser.eval("document.querySelectorAll('#annotations .plot a[href]').length"), 0);
+    // Its switch is that of the line.
+    let shown = "document.querySelector('#annotations .plot').data.filter(t => t.visible !== 'legendonly').length";
+    let before = browser.eval(shown).as_u64().unwrap();
+    let entry = browser.place("#annotations .legendtoggle");
+    browser.click(entry);
+    browser.until(&format!("{shown} < {before}"));
+    assert_eq!(browser.eval("[...document.querySelectorAll('#annotations details input')].filter(i => !i.checked).length"), 1);
+    assert_eq!(browser.complaints, [""; 0]);
+}
+
+#[test]
 fn two_runs_stand_side_by_side_on_the_same_scales() {
     let corpus = Corpus::new(400);
     fs::write(corpus.path("other.toml"), format!("seed = 7\n[dataset]\npath = \"data\"\n{MIXTURE}")).unwrap();

@@ -171,7 +171,10 @@ const sharedRange = (figure, y) => {
 const make = plot => {
   plot.traces = plot.figure.traces(plot.run, plot.r).map(t => ({ ...t, visible: plot.visible.get(t.name) === false ? "legendonly" : true }));
 };
-const draw = plot => Plotly.react(plot.node, plot.traces.map(t => ({ ...t, visible: plot.visible.get(t.name) === false ? "legendonly" : true })), layout(plot),
+// The plotting library reads names as markup; here they are what a plugin or the data calls something.
+const plain = name => name?.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+const drawn = (plot, t) => ({ ...t, name: plain(t.name), legendgroup: plain(t.legendgroup), visible: plot.visible.get(t.name) === false ? "legendonly" : true });
+const draw = plot => Plotly.react(plot.node, plot.traces.map(t => drawn(plot, t)), layout(plot),
   { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] });
 const drawAll = () => { plots.forEach(make); return Promise.all(plots.map(draw)); };
 
@@ -258,7 +261,7 @@ const start = async () => {
     plot.node.on("plotly_relayout", event => zoomed(plot, event));
     // A legend's click is a switch's.
     plot.node.on("plotly_legendclick", event => {
-      const name = event.data[event.curveNumber].name;
+      const name = plot.traces[event.curveNumber].name;
       plot.visible.set(name, plot.visible.get(name) === false);
       fillTable(plot);
       draw(plot);
