@@ -1,5 +1,6 @@
 //! The keys of a configuration, read off its JSON Schema.
 
+use curricle::printable;
 use serde_json::Value;
 
 /// How deep tables within tables are listed; a schema may refer to itself.
@@ -36,11 +37,11 @@ fn collect(root: &Value, schema: &Value, path: &str, depth: usize, keys: &mut Ve
         // What stands beside a reference is about this use of it.
         let word = |key: &str| inner.get(key).or_else(|| resolved.get(key));
         keys.push(Key {
-            path: path.clone(),
-            value: value(root, resolved),
+            path: shown(&path),
+            value: shown(&value(root, resolved)),
             required: required.contains(&name.as_str()),
-            default: word("default").map(Value::to_string),
-            description: word("description").and_then(Value::as_str).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" "),
+            default: word("default").map(|value| shown(&value.to_string())),
+            description: shown(word("description").and_then(Value::as_str).unwrap_or_default()),
         });
         below(root, resolved, &path, depth, keys);
     }
@@ -53,6 +54,11 @@ fn collect(root: &Value, schema: &Value, path: &str, depth: usize, keys: &mut Ve
     }
     let mut seen = std::collections::BTreeSet::new();
     keys.retain(|key| seen.insert(key.path.clone()));
+}
+
+/// What a plugin wrote, on one line and safe for a terminal.
+fn shown(text: &str) -> String {
+    printable(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Keys of the tables that a value holds.
@@ -155,6 +161,13 @@ mod tests {
             lines(&schema),
             ["metrics: list of table () ", "metrics[].column: string (required) ", "more: table () ", "more.column: string (required) "]
         );
+    }
+
+    #[test]
+    fn nothing_in_a_schema_moves_a_cursor() {
+        let schema =
+            json!({"properties": {"a\u{1b}[2J": {"const": "\u{202e}x", "default": "\u{9b}", "description": "b\u{1b}]0;c\u{7}\nd"}}});
+        assert_eq!(lines(&schema), ["a\\u{1b}[2J: \"\\u{202e}x\" (\"\\u{9b}\") b\\u{1b}]0;c\\u{7} d"]);
     }
 
     #[test]
