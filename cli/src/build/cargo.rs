@@ -23,6 +23,8 @@ pub(super) struct Module {
     /// Version of its package.
     pub(super) version: String,
     pub(super) path: PathBuf,
+    /// Where its `Cargo.toml` is.
+    pub(super) folder: PathBuf,
 }
 
 impl Module {
@@ -89,7 +91,8 @@ fn modules(messages: &str) -> Vec<Module> {
         let wasm = message.filenames.iter().find(|file| file.extension().is_some_and(|e| e == "wasm"));
         if let (Some(path), Some(name)) = (wasm, package_name(&message.manifest_path)) {
             let version = message.package_id.rsplit(['#', '@']).next().unwrap_or_default().to_owned();
-            modules.push(Module { name, version, path: path.clone() });
+            let folder = message.manifest_path.parent().unwrap_or(Path::new("")).to_owned();
+            modules.push(Module { name, version, path: path.clone(), folder });
         }
     }
     modules.sort_by(|a, b| a.name.cmp(&b.name));
@@ -158,7 +161,8 @@ mod tests {
         };
         let messages =
             format!("{}\nnot json\n{}\n{{\"reason\":\"build-finished\"}}", line("cdylib", "vocab_rarity.wasm"), line("lib", "x.rlib"));
-        assert_eq!(modules(&messages), [Module { name: "vocab-rarity".into(), version: "1.2.3".into(), path: "vocab_rarity.wasm".into() }]);
+        let (name, version, path) = ("vocab-rarity".into(), "1.2.3".into(), "vocab_rarity.wasm".into());
+        assert_eq!(modules(&messages), [Module { name, version, path, folder: folder.path().to_owned() }]);
     }
 
     #[test]

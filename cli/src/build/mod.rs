@@ -22,9 +22,17 @@ use std::{
 
 use anyhow::{Context, Result};
 
-pub(crate) use self::{clang::Compiler, go::version as go_version};
+pub(crate) use self::{
+    clang::Compiler,
+    go::{OLDEST as OLDEST_GO, version as go_version},
+    javascript::find as find_package,
+    python::find as find_componentize_py,
+};
 use self::{component::Component, toolchain::Toolchain};
-use crate::project::{Language, Project};
+use crate::{
+    project::{Language, Project},
+    terminal,
+};
 
 /// Build plugins from their source.
 ///
@@ -50,7 +58,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     for folder in &args.folders {
         for built in build(folder, &args.out)? {
             let changed = if built.changed { "" } else { ", unchanged" };
-            println!("{}: {}, {} KiB{changed}", built.path.display(), built.world, built.size.div_ceil(1024));
+            terminal::say(format_args!("{}: {}, {} KiB{changed}", built.path.display(), built.world, built.size.div_ceil(1024)))?;
         }
     }
     Ok(())
@@ -61,6 +69,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
 pub(crate) struct Built {
     /// Its file.
     pub(crate) path: PathBuf,
+    /// Where its source is: of a workspace, the folder of its package.
+    pub(crate) folder: PathBuf,
     /// What it implements, in words.
     pub(crate) world: &'static str,
     size: usize,
@@ -70,19 +80,20 @@ pub(crate) struct Built {
 /// Builds what a folder or a file holds into `out`.
 pub(crate) fn build(source: &Path, out: &Path) -> Result<Vec<Built>> {
     let components = if source.extension().is_some_and(|e| e == "wasm") && source.is_file() {
-        vec![component::from_file(source)?]
+        vec![(component::from_file(source)?, source.parent().unwrap_or(Path::new("")).to_owned())]
     } else {
         project(source)?
     };
     fs::create_dir_all(out).with_context(|| format!("cannot create folder `{}`", out.display()))?;
-    components.into_iter().map(|component| write(component, out)).collect()
+    components.into_iter().map(|(component, folder)| write(component, folder, out)).collect()
 }
 
-fn project(folder: &Path) -> Result<Vec<Component>> {
+/// The components of a project, each with the folder of its source.
+fn project(folder: &Path) -> Result<Vec<(Component, PathBuf)>> {
     match Project::open(folder)? {
         Project::Cargo(folder) => {
             let toolchain = Toolchain::find(&folder)?;
-            cargo::build(&folder, &toolchain)?.iter().map(cargo::Module::component).collect()
+            cargo::build(&folder, &toolchain)?.into_iter().map(|module| Ok((module.component()?, module.folder))).collect()
         }
         Project::Manifest(manifest) => {
             let interpreted = matches!(manifest.language, Language::Python | Language::Javascript | Language::Typescript);
@@ -92,12 +103,12 @@ fn project(folder: &Path) -> Result<Vec<Component>> {
                 Language::Python => python::build(&manifest)?,
                 Language::Javascript | Language::Typescript => javascript::build(&manifest)?,
             };
-            Ok(vec![Component::new(&manifest.name, &manifest.version, interpreted, bytes)?])
+            Ok(vec![(Component::new(&manifest.name, &manifest.version, interpreted, bytes)?, manifest.folder)])
         }
     }
 }
 
-fn write(component: Component, out: &Path) -> Result<Built> {
+fn write(component: Component, folder: PathBuf, out: &Path) -> Result<Built> {
     let path = out.join(format!("{}.wasm", component.name));
     // An unchanged file keeps its time stamp, for whoever decides by it.
     let changed = fs::read(&path).ok().as_deref() != Some(&component.bytes);
@@ -105,5 +116,5 @@ fn write(component: Component, out: &Path) -> Result<Built> {
         component.check()?;
         curricle::atomic::write(&path, &component.bytes)?;
     }
-    Ok(Built { path, world: component.world, size: component.bytes.len(), changed })
+    Ok(Built { path, folder, world: component.world, size: component.bytes.len(), changed })
 }

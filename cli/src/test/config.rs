@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use curricle::{Error, atomic};
+use curricle::{Error, PluginConfig, atomic};
 use serde_json::Value;
 
 /// A JSON object as it is, or the path of a file of JSON or TOML.
@@ -14,9 +14,7 @@ pub(crate) fn read(words: &str) -> Result<Value> {
     let path = Path::new(words);
     let text = atomic::read_text(path)?;
     if path.extension().is_some_and(|extension| extension == "toml") {
-        let wrong = |problem: String| Error::Config { place: words.to_owned(), problem, remedy: "correct the file".into() };
-        let table: toml::Table = toml::from_str(&text).map_err(|error| wrong(error.message().replace('\n', ", ")))?;
-        return Ok(serde_json::to_value(table).map_err(|error| wrong(error.to_string()))?);
+        return Ok(PluginConfig::json_of_file(&text, words)?);
     }
     Ok(json(&text, words)?)
 }
@@ -40,6 +38,13 @@ mod tests {
         for words in ["{\"steps\": 9}", json.to_str().unwrap(), toml.to_str().unwrap()] {
             assert_eq!(read(words).unwrap(), serde_json::json!({"steps": 9}));
         }
+        std::fs::write(&toml, "a = 1\nb = inf\n").unwrap();
+        let place = toml.display();
+        let message = read(toml.to_str().unwrap()).unwrap_err().to_string();
+        assert_eq!(message, format!("{place}:2:5: inf has no form in JSON, which plugins read; give a finite number"));
+        std::fs::write(&toml, "a = 1\nb = \n").unwrap();
+        let message = read(toml.to_str().unwrap()).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("{place}:2:")), "{message}");
         assert_eq!(
             read("{\"steps\"").unwrap_err().to_string(),
             "--config: it is no JSON: EOF while parsing an object at line 1 column 8; give a JSON object"

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use curricle::{Error, Fault, FaultKind};
-use curricle_harness::{Report, Scenario, Suite, unloadable, unreadable};
+use curricle_harness::{Report, Scenario, Suite, unfinished, unloadable, unreadable};
 use indicatif::ProgressBar;
 use serde_json::Value;
 
@@ -74,12 +74,13 @@ pub(crate) fn run(args: Args) -> Result<()> {
     }
     let mut reports = Vec::new();
     for plugin in &args.plugins {
-        for target in target::find(plugin)? {
-            let report = test(&args, config.as_ref(), &target)?;
-            if !args.json {
-                write!(io::stdout().lock(), "{report}").context("cannot write to standard output")?;
+        if let Err(error) = test_all(&args, config.as_ref(), plugin, &mut reports) {
+            if let Some(path) = &args.junit {
+                // What ran before is kept, and a file of an earlier run does not pass for one of this.
+                reports.push(unfinished(plugin, &format!("{error:#}")));
+                curricle::atomic::write(path, junit::write(&reports)?.as_bytes())?;
             }
-            reports.push(report);
+            return Err(error);
         }
     }
     let failed: usize = reports.iter().map(Report::failed).sum();
@@ -103,6 +104,18 @@ pub(crate) fn run(args: Args) -> Result<()> {
     }
     if !args.json {
         terminal::say(format_args!("{all} ok"))?;
+    }
+    Ok(())
+}
+
+/// The plugins of one folder or file.
+fn test_all(args: &Args, config: Option<&Value>, plugin: &Path, reports: &mut Vec<Report>) -> Result<()> {
+    for target in target::find(plugin)? {
+        let report = test(args, config, &target)?;
+        if !args.json {
+            write!(io::stdout().lock(), "{report}").context("cannot write to standard output")?;
+        }
+        reports.push(report);
     }
     Ok(())
 }
