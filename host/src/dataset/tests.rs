@@ -171,6 +171,24 @@ fn an_imported_folder_brings_its_vocabulary_and_its_columns() {
 }
 
 #[test]
+fn a_manifest_without_end_is_not_read() {
+    let f = Folder::new();
+    f.pair("tokens", &DOCUMENTS);
+    let manifest = f.write("dataset.json", b"");
+    fs::File::options().write(true).open(&manifest).unwrap().set_len(1 << 30).unwrap();
+    assert_eq!(
+        f.error(f.0.path(), &Options::default()),
+        "dataset `dataset.json`: it has more than 16777216 bytes, which none of `curricle import` has; import the dataset again"
+    );
+    #[cfg(unix)]
+    {
+        fs::remove_file(&manifest).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &manifest).unwrap();
+        assert!(f.error(f.0.path(), &Options::default()).contains("cannot open `dataset.json`: it is not a regular file"));
+    }
+}
+
+#[test]
 fn what_cannot_be_opened_is_told_in_one_sentence() {
     let f = Folder::new();
     let default = Options::default();
