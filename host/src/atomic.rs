@@ -43,7 +43,10 @@ impl AtomicFile {
         sweep(folder, |found| is_temporary(found, &name));
         let prefix = prefix(&name);
         loop {
-            let temp = builder(&prefix).tempfile_in(folder).map_err(Error::io("create a file in", folder))?;
+            let mut builder = builder(&prefix);
+            #[cfg(unix)]
+            builder.permissions(permissions_for(&target));
+            let temp = builder.tempfile_in(folder).map_err(Error::io("create a file in", folder))?;
             // Until it was locked, another's sweep could take it for a leftover.
             if is_kept(temp.as_file(), temp.path()) {
                 return Ok(AtomicFile { target, temp });
@@ -68,8 +71,7 @@ impl AtomicFile {
     pub fn commit(self) -> Result<()> {
         let AtomicFile { target, temp } = self;
         temp.as_file().sync_all().map_err(Error::io("write", &target))?;
-        // A temporary file is private to its owner; what is published has the usual permissions.
-        set_usual_permissions(temp.as_file(), &target)?;
+        keep_permissions(temp.as_file(), &target)?;
         temp.persist(&target).map_err(|e| Error::io("put in place", &target)(e.error))?;
         sync_folder(folder_of(&target))
     }
@@ -189,22 +191,33 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|f| f.sync_all()).map_err(Error::io("sync", folder))
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a path is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,
         _ => Path::new("."),
     }
 }
 
+/// What is asked of the system for a file that will stand at `target`; it grants what the user grants to any file. One that replaces another
+/// is open to nobody to whom that one was closed, also while it is written.
 #[cfg(unix)]
-fn set_usual_permissions(file: &File, target: &Path) -> Result<()> {
+fn permissions_for(target: &Path) -> fs::Permissions {
     use std::os::unix::fs::PermissionsExt;
-    let mode = fs::metadata(target).map_or(0o644, |m| m.permissions().mode());
-    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(Error::io("set permissions of", target))
+    fs::Permissions::from_mode(fs::metadata(target).map_or(0o666, |older| (older.permissions().mode() & 0o777) | 0o600))
+}
+
+/// Gives a file the permissions of the one that it replaces, if there is one.
+#[cfg(unix)]
+fn keep_permissions(file: &File, target: &Path) -> Result<()> {
+    match fs::metadata(target) {
+        Ok(older) => file.set_permissions(older.permissions()).map_err(Error::io("set permissions of", target)),
+        Err(_) => Ok(()),
+    }
 }
 
 #[cfg(not(unix))]
-fn set_usual_permissions(_: &File, _: &Path) -> Result<()> {
+fn keep_permissions(_: &File, _: &Path) -> Result<()> {
     Ok(())
 }
 
@@ -236,6 +249,24 @@ mod tests {
             write(&target, round.to_string().as_bytes()).unwrap();
             assert_eq!(fs::read(&target).unwrap(), round.to_string().as_bytes());
             assert_eq!(names(folder.path()), ["state.json"], "{}", leftover.display());
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_replaced_file_keeps_its_permissions_and_what_will_replace_it_has_no_wider_ones() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("f");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        for private in [0o600, 0o666, 0o440] {
+            fs::write(&target, "old").unwrap();
+            fs::set_permissions(&target, fs::Permissions::from_mode(private)).unwrap();
+            let file = AtomicFile::create(&target).unwrap();
+            assert_eq!(mode(file.temp_path()) & !private & 0o077, 0);
+            file.commit().unwrap();
+            assert_eq!(mode(&target), private);
+            fs::remove_file(&target).unwrap();
         }
     }
 

@@ -46,6 +46,20 @@ fn a_state_of_version_1_goes_on_to_the_same_batches() {
 }
 
 #[test]
+fn a_policy_that_saw_consumed_tokens_goes_on_without_them_only_where_that_is_allowed() {
+    let corpus = Corpus::new(100);
+    let uncounted = corpus.run(&UNIFORM.replace("[policy]", "count-tokens = false\n[policy]"));
+    let counted = corpus.run(UNIFORM);
+    for (saved, here) in [(&counted, &uncounted), (&uncounted, &counted)] {
+        let state = state_of(saved, 2);
+        assert!(Sampler::resume(saved, &state).is_ok());
+        let text = Sampler::resume(here, &state).unwrap_err().to_string();
+        assert!(text.contains("configuration") && text.ends_with("let this pass with `--allow config-change`"), "{text}");
+        assert_eq!(next(&mut Sampler::resume_allowing(here, &state, &[Change::Config]).unwrap()).step, 2);
+    }
+}
+
+#[test]
 fn what_is_no_state_is_refused_with_its_name() {
     let corpus = Corpus::new(20);
     let mut sampler = Sampler::start(&corpus.run(UNIFORM)).unwrap();

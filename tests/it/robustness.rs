@@ -1,6 +1,6 @@
 use std::{
     fs::{self, OpenOptions},
-    os::unix::fs::FileTypeExt,
+    os::unix::fs::{FileTypeExt, PermissionsExt},
     process::{Command, Stdio},
 };
 
@@ -22,6 +22,20 @@ fn a_pipe_is_neither_waited_for_nor_replaced() {
     let error = sampler.state().save(&pipe).unwrap_err().to_string();
     assert!(error.contains("it is not a regular file"), "{error}");
     assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+}
+
+#[test]
+fn a_file_is_open_to_those_to_whom_the_user_opens_files() {
+    let corpus = Corpus::new(20);
+    let run = corpus.run_file(RUN).display().to_string();
+    for (umask, mode) in [("007", 0o660), ("077", 0o600)] {
+        let state = corpus.path(&format!("{umask}.json"));
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("umask {umask} && exec \"$0\" \"$@\"")]).arg(command().get_program());
+        let output = shell.args(["sample", &run, "--steps", "0..2", "--state"]).arg(&state).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(fs::metadata(&state).unwrap().permissions().mode() & 0o777, mode);
+    }
 }
 
 #[test]

@@ -63,7 +63,9 @@ impl Goal {
         if let Some(column) = column {
             self.may_replace(&self.target, column.provenance())?;
             if self.needs.values {
-                return Ok(self.fits(column.provenance()).then_some(Outcome::Column(column)));
+                // A kill between the two files leaves totals of another making beside the column. That work is not done.
+                let whole = self.fits(column.provenance()) && column.totals().is_ok();
+                return Ok(whole.then_some(Outcome::Column(column)));
             }
         }
         if beside.exists() {

@@ -147,10 +147,30 @@ impl Selection {
             Form::All => Ok(Selection { form: Form::Range(column.clone(), 0), len: self.len }),
             Form::Range(of, _) if of.is(column) => Ok(self.clone()),
             _ => {
-                let ids = self.ids();
-                let sorted: Arc<[u64]> = with_numbers!(column.numbers(), values => sort(values, &ids)).into();
+                let sorted: Arc<[u64]> = with_numbers!(column.numbers(), values => sort(values, self.ids())).into();
                 Ok(Selection { len: sorted.len() as u64, form: Form::Listed(sorted) })
             }
+        }
+    }
+
+    /// Memory that [`by_id`](Selection::by_id) takes at least, in bytes; while it is at work it takes more.
+    pub(crate) fn least_by_id(&self) -> Result<u64> {
+        Ok(match &self.form {
+            Form::All | Form::Set(_) => self.memory(),
+            Form::Range(column, start) if ties(column, *start, start + self.len - 1)? => 0,
+            // A bit a member, which is what a set takes of consecutive ids.
+            _ => self.len / 8,
+        })
+    }
+
+    /// Memory that [`by_value`](Selection::by_value) takes at least, in bytes; while it is at work it takes more.
+    pub(crate) fn least_by_value(&self, column: &Column) -> u64 {
+        match &self.form {
+            Form::All => 0,
+            Form::Range(of, _) if of.is(column) => 0,
+            // It is refused.
+            _ if column.kind() != ColumnKind::Number => 0,
+            _ => self.len.saturating_mul(8),
         }
     }
 
@@ -168,9 +188,9 @@ fn ties(column: &Column, a: u64, b: u64) -> Result<bool> {
     Ok(with_numbers!(column.numbers(), values => values.get(a) == values.get(b)))
 }
 
-/// The ids that have a value, in ascending order of it.
-fn sort<T: Number>(values: &[T], ids: &[u64]) -> Vec<u64> {
-    let mut entries: Vec<(u64, u64)> = ids.iter().filter_map(|id| Some((values.get(*id as usize)?.key(), *id))).collect();
+/// The ids that have a value, in ascending order of it. They are given away, so that their room is free before the sorting begins.
+fn sort<T: Number>(values: &[T], ids: Vec<u64>) -> Vec<u64> {
+    let mut entries: Vec<(u64, u64)> = ids.into_iter().filter_map(|id| Some((values.get(id as usize)?.key(), id))).collect();
     shared(|| entries.par_sort_unstable());
     entries.into_iter().map(|(_, id)| id).collect()
 }

@@ -17,7 +17,10 @@ use super::{
     totals::{self, Totals},
     value::{Number, ValueType, Values},
 };
-use crate::{Error, Result, atomic::AtomicFile};
+use crate::{
+    Error, Result,
+    atomic::{AtomicFile, folder_of, sync_folder},
+};
 
 /// More would not be read back by Arrow, which counts bytes in 63 bits.
 const MAX_SAMPLES: u64 = 1 << 56;
@@ -86,7 +89,8 @@ impl ColumnWriter {
         let ColumnWriter { file, totals } = self;
         let beside = Totals::beside(&file.path);
         let sorted = file.sort(None)?;
-        // A kill between the two leaves a column beside totals of another making, which are refused when they are asked for.
+        // A kill between the two leaves a column beside totals of another making: they are refused when they are asked for, and an analysis
+        // makes both again.
         match totals.filter(|totals| !totals.is_empty()) {
             Some(totals) => {
                 totals::write(&beside, &totals, &sorted.provenance)?;
@@ -278,11 +282,12 @@ fn order_field(samples: u64) -> Field {
     Field { name: format::ORDER, value_type, coded: false }
 }
 
-/// Removes totals of an older column, which the next one does not have.
+/// Removes totals of an older column, which the next one does not have, and which must not come back beside it.
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
-        _ => Ok(()),
+        Ok(()) => sync_folder(folder_of(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("remove", path)(error)),
     }
 }
 

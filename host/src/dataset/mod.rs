@@ -235,10 +235,10 @@ impl Dataset {
         if let Some(whole) = whole {
             return Ok(whole);
         }
-        let mut bytes = Vec::with_capacity(n_tokens as usize * self.0.token_type.width());
-        for id in ids {
-            bytes.extend_from_slice(self.sample(id)?.bytes());
-        }
+        // Room is made for what lies in the file, which a damaged file's lengths may exceed beyond all memory.
+        let samples = ids.map(|id| self.sample(id)).collect::<Result<Vec<_>>>()?;
+        let mut bytes = Vec::with_capacity(samples.iter().map(|sample| sample.bytes().len()).sum());
+        samples.iter().for_each(|sample| bytes.extend_from_slice(sample.bytes()));
         Ok(Cow::Owned(bytes))
     }
 

@@ -1,7 +1,7 @@
 //! From a path to a dataset: what it is, and whether it fits what was asked.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::Read,
     path::{Path, PathBuf},
 };
@@ -25,6 +25,8 @@ use crate::{Error, Result, cache_dir::cache_dir, regular::open_regular};
 
 /// Version of `dataset.json` that is known.
 const MANIFEST_VERSION: u32 = 1;
+/// Bytes of a `dataset.json` that are read: many times what a command line can make it say.
+const MAX_MANIFEST: u64 = 16 << 20;
 
 /// What `curricle import` says of a folder; keys that only others read are passed over.
 #[derive(Deserialize)]
@@ -251,7 +253,12 @@ fn find_in_folder(folder: &Path) -> Result<Place> {
         let problem = "the folder has no `dataset.json`";
         return Err(Error::dataset(folder, problem, "give a folder made by `curricle import`, or the path of a file"));
     }
-    let text = fs::read(&manifest).map_err(Error::io("read", &manifest))?;
+    let mut text = Vec::new();
+    open_regular(&manifest)?.take(MAX_MANIFEST + 1).read_to_end(&mut text).map_err(Error::io("read", &manifest))?;
+    if text.len() as u64 > MAX_MANIFEST {
+        let problem = format_args!("it has more than {MAX_MANIFEST} bytes, which none of `curricle import` has");
+        return Err(Error::dataset(&manifest, problem, "import the dataset again"));
+    }
     let found: Manifest = serde_json::from_slice(&text)
         .map_err(|e| Error::dataset(&manifest, format_args!("it cannot be read ({e})"), "import the dataset again"))?;
     if found.format != "curricle-dataset" {

@@ -171,6 +171,24 @@ fn an_imported_folder_brings_its_vocabulary_and_its_columns() {
 }
 
 #[test]
+fn a_manifest_without_end_is_not_read() {
+    let f = Folder::new();
+    f.pair("tokens", &DOCUMENTS);
+    let manifest = f.write("dataset.json", b"");
+    fs::File::options().write(true).open(&manifest).unwrap().set_len(1 << 30).unwrap();
+    assert_eq!(
+        f.error(f.0.path(), &Options::default()),
+        "dataset `dataset.json`: it has more than 16777216 bytes, which none of `curricle import` has; import the dataset again"
+    );
+    #[cfg(unix)]
+    {
+        fs::remove_file(&manifest).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &manifest).unwrap();
+        assert!(f.error(f.0.path(), &Options::default()).contains("cannot open `dataset.json`: it is not a regular file"));
+    }
+}
+
+#[test]
 fn what_cannot_be_opened_is_told_in_one_sentence() {
     let f = Folder::new();
     let default = Options::default();
@@ -222,6 +240,32 @@ fn float_tokens_are_refused() {
         f.error(f.path("m"), &Options::default()),
         "dataset `m.idx`: its elements are `float64`, and tokens are integers; give a dataset of tokens"
     );
+}
+
+#[test]
+fn no_room_is_made_for_lengths_that_only_a_damaged_index_claims() {
+    let f = Folder::new();
+    // Together more than any machine can address; only the last item lies in the file.
+    let n = (1u64 << 14) + 1;
+    let mut idx = b"MMIDIDX\0\0".to_vec();
+    idx.extend(1u64.to_le_bytes());
+    idx.push(5);
+    [n, 2].iter().for_each(|count| idx.extend(count.to_le_bytes()));
+    (1..n).for_each(|_| idx.extend(i32::MAX.to_le_bytes()));
+    idx.extend(1i32.to_le_bytes());
+    // All items begin at 0, and one document holds them.
+    (0..n).for_each(|_| idx.extend(0u64.to_le_bytes()));
+    [0, n].iter().for_each(|item| idx.extend(item.to_le_bytes()));
+    f.write("m.idx", &idx);
+    f.write("m.bin", &7i64.to_le_bytes());
+    let dataset = Dataset::open(f.path("m")).unwrap();
+    let mut lens = Vec::new();
+    dataset.sample_lens(&(0..n).collect::<Vec<_>>(), &mut lens).unwrap();
+    assert_eq!(
+        f.told(dataset.consecutive(0..n, &lens).unwrap_err()),
+        "dataset `m.idx`: item 0: 17179869176 bytes from byte 0 on reach past the 8 bytes of the `.bin`; copy or build the pair again"
+    );
+    assert_eq!(&*dataset.consecutive(n - 1..n, &[1]).unwrap(), 7i64.to_le_bytes());
 }
 
 #[test]

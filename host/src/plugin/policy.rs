@@ -27,6 +27,9 @@ use crate::{
 /// Bytes that a policy may hand over at once whatever the batch size: the ids of one `dataset.values`.
 const ASKED: u64 = 8 << 20;
 
+/// The interface whose export makes a policy stateful.
+const SNAPSHOT: &str = "curricle:plugin/snapshot@0.1.0";
+
 /// Exports of a policy.
 pub(crate) struct Exports {
     policy: policy::Guest,
@@ -59,6 +62,8 @@ impl World for PolicyWorld {
         let policy = policy::GuestIndices::new(&pre)?.load(&mut *store, instance)?;
         let snapshot = match snapshot::GuestIndices::new(&pre) {
             Ok(indices) => Some(indices.load(&mut *store, instance)?),
+            // Taken for one without memory, a policy with half of the interface would lose its own on a resume.
+            Err(error) if pre.component().get_export_index(None, SNAPSHOT).is_some() => return Err(error),
             Err(_) => None,
         };
         Ok(Exports { policy, snapshot })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasmtime::Trap;
+use wasmtime::{OutOfMemory, Trap};
 
 use super::{
     contract::{CONTRACT, is_newer},
@@ -59,7 +59,12 @@ pub(crate) fn sentence(message: &str) -> String {
 
 /// Whether a call that ended so ends so on every machine.
 pub(crate) fn is_deterministic(error: &wasmtime::Error) -> bool {
-    !matches!(error.downcast_ref::<Trap>(), Some(Trap::Interrupt | Trap::StackOverflow))
+    !matches!(error.downcast_ref::<Trap>(), Some(Trap::Interrupt | Trap::StackOverflow)) && !is_of_machine(error)
+}
+
+/// Whether the system refused what an instance takes: memory, or the addresses that are reserved for it to grow.
+fn is_of_machine(error: &wasmtime::Error) -> bool {
+    error.is::<OutOfMemory>() || cause(error).contains("os error ")
 }
 
 /// One call as its fault tells it.
@@ -78,6 +83,10 @@ pub(crate) fn classify(error: &wasmtime::Error, called: &Called, limits: &Limits
         return classify_trap(*trap, called, limits);
     }
     let cause = cause(error);
+    if is_of_machine(error) {
+        let problem = format!("the machine has no memory or no addresses to give for it: {cause}");
+        return (FaultKind::Limit, problem, "free memory, or raise what a process may have (`ulimit -v`)".to_owned());
+    }
     if cause.contains("fuel allocated for hostcalls") {
         let (answer, asked) = (show_bytes(limits.answer), show_bytes(called.asked));
         let problem = match called.asked {
@@ -172,4 +181,34 @@ pub(crate) fn classify_linking(error: &wasmtime::Error, contract: &str) -> (Stri
         return (problem, remedy);
     }
     (problem, "build it against the `wit/` of this release".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_refuses_is_the_machines_and_not_the_plugins() {
+        let judged = |error: wasmtime::Error| {
+            let called = Called { name: "instantiate", asked: 0, time: Duration::ZERO };
+            let (kind, problem, remedy) = classify(&error, &called, &Limits::default());
+            (kind, is_deterministic(&error), format!("{problem}; {remedy}"))
+        };
+        let refused = std::io::Error::other("Cannot allocate memory (os error 12)");
+        let reserving = wasmtime::Error::new(refused).context("mmap failed to reserve 0x104000000 bytes");
+        assert_eq!(
+            judged(reserving),
+            (
+                FaultKind::Limit,
+                false,
+                "the machine has no memory or no addresses to give for it: cannot allocate memory (os error 12); free memory, or raise what \
+                 a process may have (`ulimit -v`)"
+                    .to_owned()
+            )
+        );
+        let counted = judged(wasmtime::Error::msg("resource limit exceeded: memory count too high at 101"));
+        assert_eq!((counted.0, counted.1), (FaultKind::Limit, true));
+        let unreadable = judged(wasmtime::Error::msg("invalid utf-8 sequence"));
+        assert_eq!((unreadable.0, unreadable.1), (FaultKind::Contract, true));
+    }
 }

@@ -12,7 +12,7 @@ pub enum Change {
     /// Another plugin decides, or another version or build of it. One of the same name gets what the policy saved, one of another name starts
     /// without it. It takes over from a policy that was fallen back to.
     Plugin,
-    /// Another configuration of policy, pacing functions or lengths.
+    /// Another configuration of policy, pacing functions or lengths, or another `count-tokens`.
     Config,
     /// Other values in a column, or a column less.
     Column,

@@ -18,7 +18,7 @@ pub struct Identity {
     pub plugin: String,
     /// SHA-256 of its file.
     pub plugin_sha256: String,
-    /// Hash of the policy's configuration, the pacing functions, and what they do to lengths.
+    /// Hash of the policy's configuration, the pacing functions, what they do to lengths, and of `count-tokens` where it is `false`.
     pub config: String,
     /// Hash of each column, by name. More of them at the resume do no harm.
     pub columns: BTreeMap<String, String>,

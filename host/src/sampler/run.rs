@@ -331,6 +331,10 @@ fn identify(config: &RunConfig, dataset: &Dataset, columns: &Columns, policy: &P
             deciding[key] = value.unwrap_or_default();
         }
     }
+    // Policies see the count.
+    if !config.batch.count_tokens {
+        deciding["count-tokens"] = json!(false);
+    }
     let description = policy.description();
     Ok(Identity {
         dataset: dataset.fingerprint().to_string(),

@@ -96,16 +96,16 @@ impl Streams {
         let number = u32::try_from(self.streams.len()).ok().filter(|_| self.streams.len() < MAX_STREAMS);
         let number = number.ok_or_else(|| Error::data(format!("more than {MAX_STREAMS} streams are open"), "open fewer streams"))?;
 
-        let mut stream = Stream::new(self.seed, name, self.columns.select(conditions)?, order, &self.columns)?;
-        let memory = self.memory.saturating_add(stream.memory());
-        if memory > self.max_memory {
-            let problem = format!("with stream `{name}` the selections take {memory} bytes, {} are allowed", self.max_memory);
-            return Err(Error::data(
-                problem,
-                "open fewer streams, or such with one condition, which take none, or raise `limits.memory` of the policy",
-            ));
-        }
-        self.memory = memory;
+        let selection = self.columns.select(conditions)?;
+        // Laying an order out takes several times what it takes in the end, which must not come before the refusal.
+        let least = match order {
+            Order::Sequential if !selection.is_empty() => selection.least_by_id()?,
+            Order::Ascending(column) if !selection.is_empty() => selection.least_by_value(self.columns.get(column)?),
+            _ => 0,
+        };
+        self.with_more_memory(name, least, "at least ")?;
+        let mut stream = Stream::new(self.seed, name, selection, order, &self.columns)?;
+        self.memory = self.with_more_memory(name, stream.memory(), "")?;
         if let Some(state) = self.waiting.remove(name) {
             stream.set_position(state.position);
         }
@@ -185,6 +185,17 @@ impl Streams {
             }
         }
         Ok(())
+    }
+
+    /// Memory of all selections with so much for one more stream, unless that is too much.
+    fn with_more_memory(&self, name: &str, more: u64, how_sure: &str) -> Result<u64> {
+        let memory = self.memory.saturating_add(more);
+        if memory <= self.max_memory {
+            return Ok(memory);
+        }
+        let problem = format!("with stream `{name}` the selections take {how_sure}{memory} bytes, {} are allowed", self.max_memory);
+        let remedy = "open fewer streams, or such with one condition, which take none, or raise `limits.memory` of the policy";
+        Err(Error::data(problem, remedy))
     }
 
     fn opened(&self, name: &str) -> Option<&Open> {

@@ -197,6 +197,26 @@ fn what_cannot_be_opened_says_why() {
 }
 
 #[test]
+fn an_order_that_is_too_large_is_refused_before_it_is_laid_out() {
+    let (_folder, columns) = columns();
+    let mut streams = Streams::new(columns, 1);
+    streams.set_max_memory(9);
+    let by = |column: &str| Order::Ascending(column.to_owned());
+    for (condition, order, text) in [
+        (category(&[1]), by("loss"), "with stream `s` the selections take at least 800 bytes, 9 are allowed; "),
+        (between(None, 20.0), Order::Sequential, "with stream `s` the selections take at least "),
+        (between(None, 20.0), by("domain"), "column `domain` was used as a column of numbers"),
+        (between(64.0, None), by("none"), "stream `s` selects none of the 300 samples"),
+    ] {
+        let message = streams.open("s", &[condition], &order).unwrap_err().to_string();
+        assert!(message.starts_with(text), "{message}");
+    }
+    for (name, condition, order) in [("one code", category(&[1]), Order::Sequential), ("one range", between(None, 20.0), by("loss"))] {
+        streams.open(name, &[condition], &order).unwrap();
+    }
+}
+
+#[test]
 fn a_state_outlives_the_run_even_if_its_streams_are_not_opened() {
     let (_folder, columns) = columns();
     let mut streams = Streams::new(columns.clone(), 1);

@@ -1,7 +1,7 @@
 //! What a kill between the last rename and the end leaves, and what only looks like it.
 
 use super::*;
-use crate::analysis::merge::merge_in;
+use crate::{analysis::merge::merge_in, columns::Totals};
 
 /// Makes the files that a kill left.
 fn leave(folder: &Path, names: &[(&str, &str)]) {
@@ -30,6 +30,18 @@ fn what_is_left_of_a_column_that_is_there_goes_when_it_is_asked_for_again() {
     assert!(!merge_in(&small(&dataset), &load(&guest), &target, &Options::default()).unwrap().made);
     assert!(!partial.exists() && !parts.exists());
     assert!(bytes(&target) == whole);
+}
+
+#[test]
+fn a_column_beside_totals_of_another_making_is_made_again_with_its_own() {
+    let folder = Folder::new();
+    let (dataset, guest, target) = (folder.documents(2_000), metric(), folder.path("m.arrow"));
+    make(&dataset, &load(&guest), &target, 1);
+    let whole = bytes(&target);
+    Totals::write(Totals::beside(&target), vec![1.0], Provenance::of("9f3a", 1)).unwrap();
+    assert!(make(&dataset, &load(&guest), &target, 1).made);
+    assert!(bytes(&target) == whole);
+    assert!(!make(&dataset, &load(&guest), &target, 1).made);
 }
 
 #[test]

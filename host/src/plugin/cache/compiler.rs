@@ -46,7 +46,7 @@ static JOBS: LazyLock<Mutex<BTreeMap<Key, Arc<Job>>>> = LazyLock::new(Mutex::def
 pub(super) fn compile(cache: &Cache, engine: &Engine, source: &Source, name: &str, limits: &Limits) -> Result<Component> {
     let bytes = source.bytes()?;
     bounds::check(&source.name, &bytes)?;
-    let job = start(cache, engine, source, name, bytes)?;
+    let job = start(cache, engine, source, name, bytes, COMPILER_STACK)?;
     let outcome = job.outcome.lock().unwrap_or_else(PoisonError::into_inner);
     let waited = job.done.wait_timeout_while(outcome, limits.compile_time, |outcome| outcome.is_none());
     let (outcome, _) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -60,22 +60,22 @@ pub(super) fn compile(cache: &Cache, engine: &Engine, source: &Source, name: &st
     }
 }
 
-/// The job that compiles it: the one that is at it, or another.
-fn start(cache: &Cache, engine: &Engine, source: &Source, name: &str, bytes: Arc<[u8]>) -> Result<Arc<Job>> {
+/// The job that compiles it: the one that is at it, or another, on a thread with so large a stack.
+fn start(cache: &Cache, engine: &Engine, source: &Source, name: &str, bytes: Arc<[u8]>, stack: usize) -> Result<Arc<Job>> {
     let key: Key = (cache.folder.clone(), name.to_owned(), process::id());
     let mut jobs = JOBS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(job) = jobs.get(&key) {
         return Ok(job.clone());
     }
     let job = Arc::new(Job::default());
-    let finish = Finish { job: job.clone(), key: key.clone(), outcome: None };
+    let (ended, ended_key) = (job.clone(), key.clone());
     let (cache, engine, plugin) = (cache.clone(), engine.clone(), source.name.clone());
     thread::Builder::new()
         .name("curricle-compile".to_owned())
-        .stack_size(COMPILER_STACK)
+        .stack_size(stack)
         .spawn(move || {
-            // Whole, so that it ends the job in every case.
-            let mut finish = finish;
+            // Made by the thread: where none can start, this closure is dropped here, under the lock that the end of a job takes.
+            let mut finish = Finish { job: ended, key: ended_key, outcome: None };
             finish.outcome = Some(work(&cache, &engine, &plugin, &finish.key.1, &bytes));
         })
         .map_err(|e| cannot_start(source, &e))?;
@@ -129,6 +129,10 @@ fn work(cache: &Cache, engine: &Engine, plugin: &str, name: &str, bytes: &[u8]) 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::plugin::{
+        cache::tests::cache,
+        engine::{Profile, engine},
+    };
 
     /// How often something was compiled for each folder.
     static COMPILED: Mutex<BTreeMap<Option<PathBuf>, usize>> = Mutex::new(BTreeMap::new());
@@ -140,5 +144,20 @@ pub(super) mod tests {
     /// How often something was compiled for this cache.
     pub(in crate::plugin::cache) fn compiled(cache: &Cache) -> usize {
         COMPILED.lock().unwrap().get(&cache.folder).copied().unwrap_or_default()
+    }
+
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn where_no_thread_starts_the_caller_is_told_and_may_ask_again() {
+        // More than any machine can address.
+        const IMPOSSIBLE: usize = 1 << 60;
+        let (_folder, cache) = cache();
+        let engine = engine(Profile::Decide, "p").unwrap();
+        let source = Source::of_bytes("p", wat::parse_str("(component)").unwrap());
+        let bytes = source.bytes().unwrap();
+        let error = start(&cache, &engine, &source, "x.cwasm", bytes, IMPOSSIBLE).err().unwrap().to_string();
+        assert!(error.starts_with("plugin `p`, load: cannot start a thread to compile it: "), "{error}");
+        assert!(error.ends_with("; raise the limit on threads"), "{error}");
+        compile(&cache, &engine, &source, "x.cwasm", &Limits::default()).unwrap();
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::guest::{GuestText, OK, guest};
+use super::guest::{GuestFile, GuestText, OK, guest};
 use crate::{
     Error, Result,
     batch::Plan,
@@ -239,6 +239,19 @@ fn a_state_for_a_policy_that_keeps_none_is_refused() {
         plugin.start(context(), Some(&[1, 2])).unwrap_err().to_string(),
         "state `in memory`: it holds 2 bytes of the policy, but `hand-made` keeps none; resume with the policy that the state was saved with"
     );
+}
+
+#[test]
+fn a_policy_that_exports_half_of_snapshot_does_not_fit_its_world() {
+    // A name of the same length, wherever the component says it, so that nothing else of it changes.
+    let (function, other) = (b"restore", b"restart");
+    let mut component = stateful(3).component();
+    while let Some(at) = component.windows(function.len()).position(|found| found == function) {
+        component[at..at + other.len()].copy_from_slice(other);
+    }
+    let error = PolicyPlugin::load("q", &GuestFile::new(&component).path(), &Value::Null, &Limits::default()).unwrap_err();
+    assert_eq!(error.code(), "plugin-link");
+    assert!(error.to_string().starts_with("plugin `q`, load: it does not fit its world: "), "{error}");
 }
 
 #[test]
