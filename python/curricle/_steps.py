@@ -24,6 +24,7 @@ class Source(Protocol[Item]):
     """Native code that makes the micro-batches of one step after another."""
 
     step: int
+    digest: str | None
 
     def next(self) -> list[Item] | None: ...
     def state(self, before: bool = False) -> str: ...
@@ -59,8 +60,9 @@ class Steps(Generic[Item]):
         # What is left of the current step, and how many of its items were yielded.
         self._left: deque[Item] = deque()
         self._yielded = 0
-        # Items of the next step that were yielded before the state was saved.
+        # Items of the next step that were yielded before the state was saved, and the digest of that step's batch, if the state tells it.
         self._skip = 0
+        self._begun = ""
         # Step that the source makes next, and the one that a restored state was at.
         self._step = 0
         self._restored = 0
@@ -103,12 +105,29 @@ class Steps(Generic[Item]):
             items = source.next()
             if items is None:
                 return False
+            if self._skip:
+                self._check_begun(source, items)
             self._step += 1
-            self._yielded, self._skip = self._skip, 0
+            self._yielded, self._skip, self._begun = self._skip, 0, ""
             self._left.extend(items[self._yielded :])
             if self._left:
                 return True
         return False
+
+    def _check_begun(self, source: Source[Item], items: list[Item]) -> None:
+        """Refuses to go on in the middle of a step that is another than the one that was begun."""
+        if self._skip < len(items) and self._begun in ("", source.digest):
+            return
+        # As if it had not been looked at: whoever asks again is refused again.
+        self._unread = self._state(source.state(True), self._skip, self._begun)
+        step = self._step
+        source.close()
+        self._source = None
+        raise StateError(
+            f"state `in memory`: it was saved in the middle of step {step}, and the step under way is another here: with this run file, or with"
+            " what was allowed, it has other samples than those that were begun; resume from the end of a step, or with the run file as it was",
+            code="state",
+        )
 
     def _start(self) -> Source[Item]:
         if self._closed:
@@ -127,14 +146,14 @@ class Steps(Generic[Item]):
 
     def _go_to(self, state: dict[str, Any] | None) -> None:
         """Goes to where a state was taken, or to the start of the run."""
-        self._replace(lambda: (None, 0) if state is None else self._read(state))
+        self._replace(lambda: (None, 0, "") if state is None else self._read(state))
         if state is not None:
             self._restored = self._step
 
-    def _replace(self, find: Callable[[], tuple[str | None, int]]) -> None:
-        """Goes to where a native state says, and as many items of its next step further; None is the start of the run."""
+    def _replace(self, find: Callable[[], tuple[str | None, int, str]]) -> None:
+        """Goes to where a native state says, and as many items of its next step further, whose digest follows; None is the start of the run."""
         try:
-            json, skip = find()
+            json, skip, begun = find()
             source = self._make(json)
         except ForkError:
             # Of this process alone: the ranks know nothing of it, and it cannot reach them.
@@ -148,7 +167,7 @@ class Steps(Generic[Item]):
             self._source.close()
         self._source, self._step, self._served = source, source.step, self.run._ranks()
         self._left.clear()
-        self._yielded, self._skip, self._unread = 0, skip, None
+        self._yielded, self._skip, self._begun, self._unread = 0, skip, begun, None
         self._end, self._over, self._agreed = None, False, not self._check_ranks
 
     def _current_step(self) -> int:
@@ -167,17 +186,21 @@ class Steps(Generic[Item]):
         """Where this rank stands, as of the last batch that was yielded, whatever is ready ahead.
 
         The same on all ranks, a few hundred bytes, and a value: later steps do not change it. In the middle of a step it says how much of
-        the step was yielded.
+        the step was yielded, and which batch that is.
         """
         if self._unread is not None:
             return dict(self._unread)
         source = self._start()
-        in_step = bool(self._left)
-        state: dict[str, Any] = {"version": _VERSION, "state": source.state(in_step)}
-        into = self._yielded if in_step else self._skip
+        if self._left:
+            return self._state(source.state(True), self._yielded, source.digest or "")
+        return self._state(source.state(), self._skip, self._begun)
+
+    def _state(self, native: str, into: int, begun: str) -> dict[str, Any]:
+        """A state so many items behind a native one, in the step with this digest."""
+        state: dict[str, Any] = {"version": _VERSION, "state": native}
         if into:
-            # In samples over all ranks, so that another number of ranks can go on there.
-            state["samples_into_step"] = into * self._slice()
+            # In samples over all ranks, and by the global batch, so that another number of ranks can go on there.
+            state |= {"samples_into_step": into * self._slice(), "step_under_way": begun}
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -190,8 +213,8 @@ class Steps(Generic[Item]):
             raise RuntimeError(f"this {self._what} is closed; make another")
         self._go_to(state if isinstance(state, dict) else {})
 
-    def _read(self, state: dict[str, Any]) -> tuple[str, int]:
-        """The native state, and how many items of its next step were yielded before it was taken."""
+    def _read(self, state: dict[str, Any]) -> tuple[str, int, str]:
+        """The native state, how many items of its next step were yielded before it was taken, and the digest of that step's batch, if any."""
         if not isinstance(state.get("state"), str) or "version" not in state:
             raise StateError("state `in memory`: it is none of ours; give what `state_dict()` returned", code="state")
         if state["version"] != _VERSION:
@@ -207,7 +230,12 @@ class Steps(Generic[Item]):
                 " end of a step",
                 code="state",
             )
-        return state["state"], into // self._slice()
+        begun = state.get("step_under_way", "")
+        if not isinstance(begun, str):
+            raise StateError(
+                f"state `in memory`: `step_under_way` is {begun!r}, and no digest of a batch; give what `state_dict()` returned", code="state"
+            )
+        return state["state"], into // self._slice(), begun
 
     def _slice(self) -> int:
         """Samples over all ranks that one item of each rank takes off a step; under a budget of tokens micro-batches."""
@@ -232,7 +260,7 @@ class Steps(Generic[Item]):
 
     def _skip_to(self, step: int) -> None:
         """Goes to a step as if those before it had been yielded."""
-        self._replace(lambda: (self._planned(step), 0))
+        self._replace(lambda: (self._planned(step), 0, ""))
 
     def _planned(self, step: int) -> str:
         """The state before a step. Those on the way are planned, since a policy may remember them: from here on if it lies ahead, so that
