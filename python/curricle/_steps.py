@@ -69,6 +69,8 @@ class Steps(Generic[Item]):
         # End of the epoch that is iterated over, and whether nothing is left of the one that is to be iterated over next.
         self._end: int | None = None
         self._over = False
+        # Whether the source had nothing more to give.
+        self._exhausted = False
         # Rank and number of ranks that the source serves, and whether all ranks are known to agree on it.
         self._served = (0, 1)
         self._agreed = False
@@ -104,6 +106,7 @@ class Steps(Generic[Item]):
         while end is None or self._step < end:
             items = source.next()
             if items is None:
+                self._exhausted = True
                 return False
             if self._skip:
                 self._check_begun(source, items)
@@ -168,11 +171,16 @@ class Steps(Generic[Item]):
         self._source, self._step, self._served = source, source.step, self.run._ranks()
         self._left.clear()
         self._yielded, self._skip, self._begun, self._unread = 0, skip, begun, None
-        self._end, self._over, self._agreed = None, False, not self._check_ranks
+        self._end, self._over, self._exhausted, self._agreed = None, False, False, not self._check_ranks
 
     def _current_step(self) -> int:
         """The step that the next item is of."""
         return self._step - 1 if self._left else self._step
+
+    def _is_over(self) -> bool:
+        """Whether nothing of the run is left. Where only its policy ends it, nobody knows before it was asked for more in vain."""
+        n_steps = self.run.n_steps
+        return not self._left and (self._exhausted or (n_steps is not None and self._step >= n_steps))
 
     def __len__(self) -> int:
         """Batches of the current epoch, from its start to its end, on this rank; TypeError if nobody can know."""
@@ -261,6 +269,8 @@ class Steps(Generic[Item]):
     def _skip_to(self, step: int) -> None:
         """Goes to a step as if those before it had been yielded."""
         self._replace(lambda: (self._planned(step), 0, ""))
+        # The plans ended before.
+        self._exhausted = self._step < step
 
     def _planned(self, step: int) -> str:
         """The state before a step. Those on the way are planned, since a policy may remember them: from here on if it lies ahead, so that

@@ -14,6 +14,9 @@ Lightning shards data loaders of torch and no other iterables, so there is nothi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import curricle.torch
 
 from .errors import ConfigError
@@ -28,6 +31,17 @@ class Loader(curricle.torch.Loader):
     batch ahead, and saves a state that is as far ahead.
     """
 
+    # Whether a batch was asked of the last iterator that was made.
+    _asked = False
+
+    def __iter__(self) -> Iterator[Any]:
+        self._asked = False
+        return super().__iter__()
+
+    def _epoch(self) -> Iterator[Any]:
+        self._asked = True
+        yield from super()._epoch()
+
     def __len__(self) -> int:
         try:
             return super().__len__()
@@ -41,10 +55,13 @@ class Loader(curricle.torch.Loader):
 
 
 class _Epochs:
-    """Goes to an epoch that lies ahead.
+    """Goes to an epoch that lies ahead, and ends the training where nothing of the run is left.
 
     From a checkpoint of the end of an epoch Lightning restores no loader, and tells the epoch that follows. It does so when it has made its
     iterator, so one that lies behind is not to be acted on.
+
+    Of ``max_steps`` beyond the end of a run Lightning would make epochs without a batch for ever. It tells the epoch where ``StopIteration``
+    ends the training. Not in its first epoch, in which it may have to finish what a checkpoint was saved in the middle of.
     """
 
     def __init__(self, loader: Loader) -> None:
@@ -52,6 +69,8 @@ class _Epochs:
 
     def set_epoch(self, epoch: int) -> None:
         loader = self._loader
+        if loader._asked and loader._is_over():
+            raise StopIteration
         if loader._epochs.given is not None:
             if loader.epoch < epoch:
                 loader.set_epoch(epoch)
