@@ -57,8 +57,9 @@ class Loader(curricle.torch.Loader):
 class _Epochs:
     """Goes to an epoch that lies ahead, and ends the training where nothing of the run is left.
 
-    From a checkpoint of the end of an epoch Lightning restores no loader, and tells the epoch that follows. It does so when it has made its
-    iterator, so one that lies behind is not to be acted on.
+    From a checkpoint of the end of an epoch Lightning restores no loader, and tells the epoch that follows: a loader at its beginning goes there.
+    One that was used or restored goes on from where it is. Its epochs are others than Lightning's where ``limit_train_batches`` ends those early,
+    and what these left is to be trained on.
 
     Of ``max_steps`` beyond the end of a run Lightning would make epochs without a batch for ever. It tells the epoch where ``StopIteration``
     ends the training. Not in its first epoch, in which it may have to finish what a checkpoint was saved in the middle of.
@@ -71,12 +72,11 @@ class _Epochs:
         loader = self._loader
         if loader._asked and loader._is_over():
             raise StopIteration
-        if loader._epochs.given is not None:
-            if loader.epoch < epoch:
-                loader.set_epoch(epoch)
-            return
-        # The run is one epoch: of those behind it there is nothing.
-        end = loader.run.n_steps
         loader._start()
-        if epoch > 0 and end is not None and loader._current_step() < end:
+        if epoch == 0 or loader._step > 0 or loader._skip:
+            return
+        if loader._epochs.given is not None:
+            loader.set_epoch(epoch)
+        elif (end := loader.run.n_steps) is not None:
+            # The run is one epoch: of those behind it there is nothing.
             loader._skip_to(end)

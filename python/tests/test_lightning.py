@@ -142,6 +142,20 @@ def test_training_ends_with_the_run_where_more_steps_were_asked_for(
     assert model.network.seen == whole(path, 50) and len(model.network.seen) == trainer.global_step == n
 
 
+def test_epochs_that_lightning_ends_early_leave_nothing_out(folder: Path) -> None:
+    path = run_file(folder)
+    # Two of five, two more, the last of the five, two of the next.
+    limited: dict[str, Any] = {"epochs": 4, "limit_train_batches": 2}
+    assert fit(path, folder, checkpoints=every_step(folder), **limited).network.seen == whole(path, 7)
+    for step in (1, 3):
+        resumed = fit(path, folder, checkpoint=folder / "checkpoints" / f"step={step}.ckpt", **limited)
+        assert resumed.network.seen == whole(path, 7)[step:], step
+    one = Model()
+    ends = run_file(folder, rest="steps = 12", name="ends.toml")
+    trainer_of(folder, 3, limit_train_batches=5).fit(one, Loader(ends, keys=KEYS))
+    assert one.network.seen == whole(ends, 12)
+
+
 def test_a_loader_of_unknown_length_is_refused(folder: Path) -> None:
     with pytest.raises(curricle.ConfigError, match=r"batch ahead.*steps_per_epoch"):
         trainer_of(folder, 1).fit(Model(), Loader(run_file(folder), keys=KEYS))
