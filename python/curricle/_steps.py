@@ -83,18 +83,30 @@ class Steps(Generic[Item]):
     # Iteration.
 
     def __iter__(self) -> Iterator[Item]:
-        over, self._over = self._over, False
-        return iter(()) if over else self._epoch()
+        return self._iterate()
 
-    def _epoch(self) -> Iterator[Item]:
+    def _iterate(self, then: Callable[[Any], Any] | None = None) -> Iterator[Any]:
+        """As ``iter``; with ``then`` for who makes something else of each item, such as one on another device."""
+        over, self._over = self._over, False
+        return iter(()) if over else self._epoch(then)
+
+    def _epoch(self, then: Callable[[Any], Any] | None) -> Iterator[Any]:
         """What is left of the epoch; opens nothing before the first of it, since data loaders make iterators that they do not use."""
         self._start()
         end = self._end = self._epochs.end_of(self._current_step())
         while self._left or self._fetch(end):
-            item = self._left.popleft()
+            item = self._made(self._left[0])
+            if then is not None:
+                item = then(item)
+            # Yielded, once all that may fail or be interrupted is done. Signals are heard at calls, and these two are none.
             self._yielded += 1
+            del self._left[0]
             yield item
         self._end = None
+
+    def _made(self, item: Item) -> Any:
+        """What is yielded of an item."""
+        return item
 
     def _fetch(self, end: int | None) -> bool:
         """Gets a step before ``end`` of which something is left to be yielded."""

@@ -14,7 +14,7 @@ Lightning shards data loaders of torch and no other iterables, so there is nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import curricle.torch
@@ -34,13 +34,13 @@ class Loader(curricle.torch.Loader):
     # Whether a batch was asked of the last iterator that was made.
     _asked = False
 
-    def __iter__(self) -> Iterator[Any]:
+    def _iterate(self, then: Callable[[Any], Any] | None = None) -> Iterator[Any]:
         self._asked = False
-        return super().__iter__()
+        return super()._iterate(then)
 
-    def _epoch(self) -> Iterator[Any]:
+    def _epoch(self, then: Callable[[Any], Any] | None) -> Iterator[Any]:
         self._asked = True
-        yield from super()._epoch()
+        yield from super()._epoch(then)
 
     def __len__(self) -> int:
         try:

@@ -19,7 +19,7 @@ Or with a dataset of your own, and torchdata's data loader:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -91,10 +91,10 @@ class Loader(curricle.Loader):
         """Whether to step the optimizer after the batch that was yielded last."""
         return self.batch is not None and self.batch.is_last_of_step
 
-    def _epoch(self) -> Iterator[Any]:
-        for batch in super()._epoch():
-            self.batch = batch
-            yield self._made_of(batch)
+    def _made(self, item: _native.Batch) -> Any:
+        made = self._made_of(item)
+        self.batch = item
+        return made
 
     def _made_of(self, batch: _native.Batch) -> Any:
         if self._collate is not None:

@@ -180,6 +180,34 @@ def test_a_loader_of_torch_yields_what_was_asked_for(folder: Path) -> None:
         curricle.torch.Loader(path, keys="ids")
 
 
+def test_a_batch_of_which_nothing_could_be_made_is_the_next_one(folder: Path) -> None:
+    path = run_file(folder, batch="micro-batch-size = 4")
+    whole = ids_of(path, 8)
+    failures = [KeyboardInterrupt, None, MemoryError, None, None, None, MemoryError]
+
+    def collate(batch: Any) -> Any:
+        failure = failures.pop(0) if failures else None
+        if failure is not None:
+            raise failure
+        return batch.ids.tolist()
+
+    loader = curricle.torch.Loader(path, collate=collate)
+    found: list[Any] = []
+    while len(found) < 8:
+        try:
+            for made in loader:
+                found.append(made)
+                assert loader.batch is not None and loader.batch.ids.tolist() == made
+                if len(found) == 8:
+                    break
+        except (KeyboardInterrupt, MemoryError):
+            # The state is of what was yielded, too.
+            other = curricle.Loader(path)
+            other.load_state_dict(loader.state_dict())
+            assert next(iter(other)).ids.tolist() == whole[len(found)]
+    assert found == whole and not failures
+
+
 def test_a_loader_of_torch_pickles_with_what_it_makes(folder: Path) -> None:
     path = run_file(folder)
     loader = curricle.torch.Loader(path, collate=len, steps_per_epoch=3)
