@@ -16,6 +16,8 @@ from .errors import ConfigError, CurricleError, ForkError, StateError
 __all__ = ["Steps"]
 
 _VERSION = 1
+# What a state says where no step is under way. States of earlier releases leave it out.
+_AT_END_OF_STEP: dict[str, Any] = {"samples_into_step": 0, "step_under_way": ""}
 
 Item = TypeVar("Item")
 
@@ -206,10 +208,11 @@ class Steps(Generic[Item]):
         """Where this rank stands, as of the last batch that was yielded, whatever is ready ahead.
 
         The same on all ranks, a few hundred bytes, and a value: later steps do not change it. In the middle of a step it says how much of
-        the step was yielded, and which batch that is.
+        the step was yielded, and which batch that is. The keys are always the same, as ``torch.distributed.checkpoint`` needs them: it loads
+        what the state of a fresh object has.
         """
         if self._unread is not None:
-            return dict(self._unread)
+            return {**_AT_END_OF_STEP, **self._unread}
         source = self._start()
         if self._left:
             return self._state(source.state(True), self._yielded, source.digest or "")
@@ -217,7 +220,7 @@ class Steps(Generic[Item]):
 
     def _state(self, native: str, into: int, begun: str) -> dict[str, Any]:
         """A state so many items behind a native one, in the step with this digest."""
-        state: dict[str, Any] = {"version": _VERSION, "state": native}
+        state = {"version": _VERSION, "state": native, **_AT_END_OF_STEP}
         if into:
             # In samples over all ranks, and by the global batch, so that another number of ranks can go on there.
             state |= {"samples_into_step": into * self._slice(), "step_under_way": begun}

@@ -297,6 +297,27 @@ def test_a_sampler_and_a_loader_read_each_others_states(folder: Path) -> None:
     assert take(iter(sampler), 5) == whole[7:]
 
 
+def test_the_keys_of_a_state_are_those_of_a_fresh_object_wherever_it_stands(folder: Path) -> None:
+    path = run_file(folder, batch="micro-batch-size = 8")
+    for kind in (curricle.Loader, curricle.torch.Loader, BatchSampler):
+        fresh = set(kind(path, steps_per_epoch=3).state_dict())
+        walking = kind(path, steps_per_epoch=3)
+        items = iter(walking)
+        # In a step, at the end of one, at the end of an epoch, and behind it.
+        for _ in range(7):
+            next(items, None)
+            state = walking.state_dict()
+            assert set(state) == fresh == set(pickle.loads(pickle.dumps(walking)).state_dict())
+            # As `torch.distributed.checkpoint` loads: what the fresh one has, and no more.
+            other = kind(path, steps_per_epoch=3)
+            other.load_state_dict({key: state[key] for key in fresh})
+            if kind is not BatchSampler:
+                assert other.state_dict() == state
+            # What was saved before there were as many keys is read too.
+            needed = {key: value for key, value in state.items() if value or key in ("version", "state")}
+            other.load_state_dict(needed)
+
+
 def test_a_sampler_refuses_to_go_on_in_a_step_that_is_another(folder: Path) -> None:
     path = run_file(folder, batch="micro-batch-size = 4")
     sampler = BatchSampler(path)
