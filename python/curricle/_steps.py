@@ -117,6 +117,8 @@ class Steps(Generic[Item]):
         if not self._agreed:
             compare_ranks(self.run, source.rank_digest())
             self._agreed = True
+        if self._is_ahead(source):
+            source = self._take_back(source)
         while end is None or self._step < end:
             items = source.next()
             if items is None:
@@ -124,12 +126,23 @@ class Steps(Generic[Item]):
                 return False
             if self._skip:
                 self._check_begun(source, items)
-            self._step += 1
+            step, left = source.step, deque(items[self._skip :])
+            # Taken, all at once: signals are heard at calls, and none is between these.
+            self._step, self._left = step, left
             self._yielded, self._skip, self._begun = self._skip, 0, ""
-            self._left.extend(items[self._yielded :])
             if self._left:
                 return True
         return False
+
+    def _is_ahead(self, source: Source[Item]) -> bool:
+        """Whether the source handed a step out that did not arrive, for an exception such as that of Ctrl-C."""
+        return source.step != self._step
+
+    def _take_back(self, source: Source[Item]) -> Source[Item]:
+        """Makes the source again as it was before the step that did not arrive."""
+        again = self._source = self._make(source.state(True))
+        source.close()
+        return again
 
     def _check_begun(self, source: Source[Item], items: list[Item]) -> None:
         """Refuses to go on in the middle of a step that is another than the one that was begun."""
@@ -216,7 +229,7 @@ class Steps(Generic[Item]):
         source = self._start()
         if self._left:
             return self._state(source.state(True), self._yielded, source.digest or "")
-        return self._state(source.state(), self._skip, self._begun)
+        return self._state(source.state(self._is_ahead(source)), self._skip, self._begun)
 
     def _state(self, native: str, into: int, begun: str) -> dict[str, Any]:
         """A state so many items behind a native one, in the step with this digest."""
@@ -291,8 +304,9 @@ class Steps(Generic[Item]):
         """The state before a step. Those on the way are planned, since a policy may remember them: from here on if it lies ahead, so that
         what was done so far stays as it was done, under what a resume allowed to change.
         """
-        assert self._source is not None
-        here = self._source.state(bool(self._left)) if step >= self._current_step() else None
+        source = self._source
+        assert source is not None
+        here = source.state(bool(self._left) or self._is_ahead(source)) if step >= self._current_step() else None
         planner = _native.Planner(self.run._open(), here, self._allow)
         planner.skip_to(step)
         return planner.state()

@@ -415,6 +415,47 @@ class Alarm(Exception):
     """What a handler of signals raises."""
 
 
+class Interrupted:
+    """A source that hands a step out while an exception of a signal goes through."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    def next(self) -> Any:
+        self._source.next()
+        raise KeyboardInterrupt
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+
+@pytest.mark.parametrize("kind", [curricle.Loader, BatchSampler])
+@pytest.mark.parametrize("taken", [2, 3, 6])
+def test_a_step_that_was_handed_out_and_did_not_arrive_is_the_next_one(folder: Path, kind: Any, taken: int) -> None:
+    path = run_file(folder, batch="micro-batch-size = 8")
+    whole = ids_of(path, 16)
+    first = kind(path)
+    take(iter(first), taken)
+    # Restored, since in the middle of a step the next one is not asked for.
+    steps = kind(path, steps_per_epoch=4)
+    steps.load_state_dict(first.state_dict())
+    before = steps.state_dict()
+    steps._source = Interrupted(steps._source)
+    with pytest.raises(KeyboardInterrupt):
+        next(iter(steps))
+    assert steps.state_dict() == before
+    assert [list(getattr(item, "ids", item)) for item in itertools.chain(steps, steps)] == whole[taken:]
+    # An epoch ahead begins with its own first step, too.
+    again = kind(path, steps_per_epoch=4)
+    again.load_state_dict(before)
+    again._source = Interrupted(again._source)
+    with pytest.raises(KeyboardInterrupt):
+        next(iter(again))
+    again.set_epoch(1)
+    item = next(iter(again))
+    assert list(getattr(item, "ids", item)) == whole[8]
+
+
 def test_a_step_that_is_planned_while_an_exception_of_a_signal_goes_through_is_the_next_one(folder: Path) -> None:
     # So many samples that planning takes longer than two looks at signals; this rank has a thousandth of them.
     path = folder / "large.toml"
