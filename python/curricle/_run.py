@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import sys
 from pathlib import Path
@@ -102,7 +103,8 @@ class Run:
             self._file = _native.RunFile(self._path, self._text, self._folder)
         if (dp_rank is None) != (dp_world_size is None):
             raise ConfigError("`dp_rank` and `dp_world_size`: one without the other; give both or neither", code="config")
-        self._rank = (dp_rank, dp_world_size)
+        # As ints, since they go into states.
+        self._rank = (None if dp_rank is None else operator.index(dp_rank), None if dp_world_size is None else operator.index(dp_world_size))
         self._group = group
         self._opened: tuple[int, _native.Run] | None = None
 

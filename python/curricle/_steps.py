@@ -11,6 +11,7 @@ from . import _native
 from ._epochs import Epochs
 from ._ranks import compare_ranks
 from ._run import Run
+from ._whole import whole
 from .errors import ConfigError, CurricleError, ForkError, StateError
 
 __all__ = ["Steps"]
@@ -258,10 +259,11 @@ class Steps(Generic[Item]):
                 f"state `in memory`: its version is {state['version']!r}, this package reads {_VERSION}; use the package that saved it",
                 code="state",
             )
-        into = state.get("samples_into_step", 0)
-        if isinstance(into, bool) or not isinstance(into, int) or into < 0 or into % self._slice():
+        given = state.get("samples_into_step", 0)
+        into = whole(given)
+        if into is None or into < 0 or into % self._slice():
             raise StateError(
-                f"state `in memory`: it was saved {into} samples into a step, which is no whole number of micro-batches of"
+                f"state `in memory`: it was saved {given} samples into a step, which is no whole number of micro-batches of"
                 f" {self.run.micro_batch_size} over {self.run.dp_world_size} ranks; resume with the shape that saved it, or from a state at the"
                 " end of a step",
                 code="state",
