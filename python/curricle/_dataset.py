@@ -119,20 +119,20 @@ class Dataset(Sequence[np.ndarray]):
 
     @property
     def columns(self) -> dict[str, Path]:
-        """Names and files of the columns beside the dataset."""
+        """Names and files of the columns beside the dataset that belong to its view and can be read."""
         return self._open().columns()
 
     def column(self, name: str) -> pyarrow.Array:
         """The values of a column, one for each sample, mapped and not copied; categories as a dictionary array. Takes pyarrow.
 
         Raises:
-            ColumnError: if there is none of this name.
+            ColumnError: if there is none of this name, or it is damaged or was made of another dataset or view.
         """
-        columns = self.columns
-        if name not in columns:
-            known = ", ".join(f"`{other}`" for other in columns) or "none"
+        path = self._open().column(name)
+        if path is None:
+            known = ", ".join(f"`{other}`" for other in self.columns) or "none"
             raise ColumnError(f"column `{name}`: there is no such column, there are: {known}; make it with `analyze`", code="column")
-        return read_column(columns[name])
+        return read_column(path)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self._path, "options": self._options}

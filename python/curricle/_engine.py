@@ -13,6 +13,7 @@ from typing import Any
 from . import _native, errors
 from ._analysis import Analysis
 from ._dataset import Dataset
+from ._whole import whole
 from .errors import ConfigError, CurricleError, PluginLoadError
 
 __all__ = ["Collector", "Found", "Job", "Outline", "SpanWorker", "blocks_of_a_task", "find"]
@@ -229,9 +230,10 @@ def raised(failure: str) -> CurricleError:
 def blocks_of_a_task(outline: Outline, workers: int, wanted: int | None) -> int:
     """Blocks of a task, so that all workers have enough to do. No result depends on it."""
     if wanted is not None:
-        if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:
+        number = whole(wanted)
+        if number is None or number < 1:
             raise ConfigError(f"`blocks_per_task`: it is {wanted!r}; give a whole number of at least 1", code="config")
-        return wanted
+        return number
     size = LARGEST_SPAN
     while size > 1 and outline.n_blocks < size * max(workers, 1) * TASKS_A_WORKER:
         size //= 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._run import Run
+from ._whole import whole
 
 __all__ = ["Epochs"]
 
@@ -11,11 +12,12 @@ class Epochs:
     """Equal spans of steps over one run; with ``given`` left out the run is one epoch."""
 
     def __init__(self, run: Run, given: int | str | None) -> None:
-        wrong = isinstance(given, bool) or not (given is None or given == "dataset" or (isinstance(given, int) and given > 0))
-        if wrong:
+        number = None if isinstance(given, str) else whole(given)
+        named = isinstance(given, str) and given == "dataset"
+        if not (given is None or named or (number is not None and number > 0)):
             raise ValueError(f'`steps_per_epoch` is {given!r}; give a number of steps, at least 1, or "dataset"')
         self._run = run
-        self.given = given
+        self.given = given if number is None else number
 
     @property
     def _steps(self) -> int | None:
@@ -35,10 +37,11 @@ class Epochs:
 
     def start_of(self, epoch: int, step: int) -> int | None:
         """The step to go to for an epoch; None where ``step`` is in it already."""
-        if isinstance(epoch, bool) or not isinstance(epoch, int) or epoch < 0:
+        number = whole(epoch)
+        if number is None or number < 0:
             raise ValueError(f"`epoch` is {epoch!r}; epochs count from 0")
         steps = self._steps
-        return None if steps is None or step // steps == epoch else epoch * steps
+        return None if steps is None or step // steps == number else number * steps
 
     def n_micro_batches(self, step: int) -> int:
         """Micro-batches of this rank in the epoch of ``step``."""

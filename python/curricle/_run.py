@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import sys
 from pathlib import Path
@@ -58,7 +59,7 @@ class Run:
 
     Making one reads the file and nothing else; what was unpickled reads it when it is first used. What it names is opened when it is first
     needed, so that a ``Run`` can be pickled and sent, and a process can fork before it uses it. Pickled where ``torch.distributed`` is
-    initialised, it keeps the rank that it has there.
+    initialised, it keeps the rank that it has there, and so it does behind the end of the group if it was opened before.
 
     Args:
         run: Path of the run file, or another ``Run``.
@@ -102,7 +103,8 @@ class Run:
             self._file = _native.RunFile(self._path, self._text, self._folder)
         if (dp_rank is None) != (dp_world_size is None):
             raise ConfigError("`dp_rank` and `dp_world_size`: one without the other; give both or neither", code="config")
-        self._rank = (dp_rank, dp_world_size)
+        # As ints, since they go into states.
+        self._rank = (None if dp_rank is None else operator.index(dp_rank), None if dp_world_size is None else operator.index(dp_world_size))
         self._group = group
         self._opened: tuple[int, _native.Run] | None = None
 
@@ -211,8 +213,10 @@ class Run:
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        # Where it arrives nobody may know of the group: workers of a rank are in none.
-        rank = self._rank if _distributed() is None else self._ranks()
+        # Where it arrives nobody may know of the group: workers of a rank are in none. Nor does this process, once it left its group.
+        opened = None if self._opened is None else (self._opened[1].dp_rank, self._opened[1].dp_world_size)
+        keeps = _distributed() is not None or (opened is not None and opened != self._read().rank)
+        rank = self._ranks() if keeps else self._rank
         return {"path": self._path, "text": self._text, "folder": self._folder, "rank": rank}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

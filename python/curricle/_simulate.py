@@ -9,6 +9,7 @@ import numpy as np
 
 from . import _native
 from ._run import Run
+from ._whole import whole
 
 __all__ = ["Simulation", "simulate"]
 
@@ -46,7 +47,8 @@ def simulate(run: str | os.PathLike[str] | Run, steps: int) -> Simulation:
     Raises:
         PluginError: if the policy fails.
     """
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
+    number = whole(steps)
+    if number is None or number < 0:
         raise ValueError(f"`steps` is {steps!r}; give a number of steps")
-    found = _native.Planner(Run(run)._open()).simulate(steps)
+    found = _native.Planner(Run(run)._open()).simulate(number)
     return Simulation(**found)

@@ -11,11 +11,14 @@ from . import _native
 from ._epochs import Epochs
 from ._ranks import compare_ranks
 from ._run import Run
+from ._whole import whole
 from .errors import ConfigError, CurricleError, ForkError, StateError
 
 __all__ = ["Steps"]
 
 _VERSION = 1
+# What a state says where no step is under way. States of earlier releases leave it out.
+_AT_END_OF_STEP: dict[str, Any] = {"samples_into_step": 0, "step_under_way": ""}
 
 Item = TypeVar("Item")
 
@@ -24,6 +27,7 @@ class Source(Protocol[Item]):
     """Native code that makes the micro-batches of one step after another."""
 
     step: int
+    digest: str | None
 
     def next(self) -> list[Item] | None: ...
     def state(self, before: bool = False) -> str: ...
@@ -59,14 +63,17 @@ class Steps(Generic[Item]):
         # What is left of the current step, and how many of its items were yielded.
         self._left: deque[Item] = deque()
         self._yielded = 0
-        # Items of the next step that were yielded before the state was saved.
+        # Items of the next step that were yielded before the state was saved, and the digest of that step's batch, if the state tells it.
         self._skip = 0
+        self._begun = ""
         # Step that the source makes next, and the one that a restored state was at.
         self._step = 0
         self._restored = 0
         # End of the epoch that is iterated over, and whether nothing is left of the one that is to be iterated over next.
         self._end: int | None = None
         self._over = False
+        # Whether the source had nothing more to give.
+        self._exhausted = False
         # Rank and number of ranks that the source serves, and whether all ranks are known to agree on it.
         self._served = (0, 1)
         self._agreed = False
@@ -79,18 +86,30 @@ class Steps(Generic[Item]):
     # Iteration.
 
     def __iter__(self) -> Iterator[Item]:
-        over, self._over = self._over, False
-        return iter(()) if over else self._epoch()
+        return self._iterate()
 
-    def _epoch(self) -> Iterator[Item]:
+    def _iterate(self, then: Callable[[Any], Any] | None = None) -> Iterator[Any]:
+        """As ``iter``; with ``then`` for who makes something else of each item, such as one on another device."""
+        over, self._over = self._over, False
+        return iter(()) if over else self._epoch(then)
+
+    def _epoch(self, then: Callable[[Any], Any] | None) -> Iterator[Any]:
         """What is left of the epoch; opens nothing before the first of it, since data loaders make iterators that they do not use."""
         self._start()
         end = self._end = self._epochs.end_of(self._current_step())
         while self._left or self._fetch(end):
-            item = self._left.popleft()
+            item = self._made(self._left[0])
+            if then is not None:
+                item = then(item)
+            # Yielded, once all that may fail or be interrupted is done. Signals are heard at calls, and these two are none.
             self._yielded += 1
+            del self._left[0]
             yield item
         self._end = None
+
+    def _made(self, item: Item) -> Any:
+        """What is yielded of an item."""
+        return item
 
     def _fetch(self, end: int | None) -> bool:
         """Gets a step before ``end`` of which something is left to be yielded."""
@@ -99,16 +118,47 @@ class Steps(Generic[Item]):
         if not self._agreed:
             compare_ranks(self.run, source.rank_digest())
             self._agreed = True
+        if self._is_ahead(source):
+            source = self._take_back(source)
         while end is None or self._step < end:
             items = source.next()
             if items is None:
+                self._exhausted = True
                 return False
-            self._step += 1
-            self._yielded, self._skip = self._skip, 0
-            self._left.extend(items[self._yielded :])
+            if self._skip:
+                self._check_begun(source, items)
+            step, left = source.step, deque(items[self._skip :])
+            # Taken, all at once: signals are heard at calls, and none is between these.
+            self._step, self._left = step, left
+            self._yielded, self._skip, self._begun = self._skip, 0, ""
             if self._left:
                 return True
         return False
+
+    def _is_ahead(self, source: Source[Item]) -> bool:
+        """Whether the source handed a step out that did not arrive, for an exception such as that of Ctrl-C."""
+        return source.step != self._step
+
+    def _take_back(self, source: Source[Item]) -> Source[Item]:
+        """Makes the source again as it was before the step that did not arrive."""
+        again = self._source = self._make(source.state(True))
+        source.close()
+        return again
+
+    def _check_begun(self, source: Source[Item], items: list[Item]) -> None:
+        """Refuses to go on in the middle of a step that is another than the one that was begun."""
+        if self._skip < len(items) and self._begun in ("", source.digest):
+            return
+        # As if it had not been looked at: whoever asks again is refused again.
+        self._unread = self._state(source.state(True), self._skip, self._begun)
+        step = self._step
+        source.close()
+        self._source = None
+        raise StateError(
+            f"state `in memory`: it was saved in the middle of step {step}, and the step under way is another here: with this run file, or with"
+            " what was allowed, it has other samples than those that were begun; resume from the end of a step, or with the run file as it was",
+            code="state",
+        )
 
     def _start(self) -> Source[Item]:
         if self._closed:
@@ -127,14 +177,14 @@ class Steps(Generic[Item]):
 
     def _go_to(self, state: dict[str, Any] | None) -> None:
         """Goes to where a state was taken, or to the start of the run."""
-        self._replace(lambda: (None, 0) if state is None else self._read(state))
+        self._replace(lambda: (None, 0, "") if state is None else self._read(state))
         if state is not None:
             self._restored = self._step
 
-    def _replace(self, find: Callable[[], tuple[str | None, int]]) -> None:
-        """Goes to where a native state says, and as many items of its next step further; None is the start of the run."""
+    def _replace(self, find: Callable[[], tuple[str | None, int, str]]) -> None:
+        """Goes to where a native state says, and as many items of its next step further, whose digest follows; None is the start of the run."""
         try:
-            json, skip = find()
+            json, skip, begun = find()
             source = self._make(json)
         except ForkError:
             # Of this process alone: the ranks know nothing of it, and it cannot reach them.
@@ -148,12 +198,17 @@ class Steps(Generic[Item]):
             self._source.close()
         self._source, self._step, self._served = source, source.step, self.run._ranks()
         self._left.clear()
-        self._yielded, self._skip, self._unread = 0, skip, None
-        self._end, self._over, self._agreed = None, False, not self._check_ranks
+        self._yielded, self._skip, self._begun, self._unread = 0, skip, begun, None
+        self._end, self._over, self._exhausted, self._agreed = None, False, False, not self._check_ranks
 
     def _current_step(self) -> int:
         """The step that the next item is of."""
         return self._step - 1 if self._left else self._step
+
+    def _is_over(self) -> bool:
+        """Whether nothing of the run is left. Where only its policy ends it, nobody knows before it was asked for more in vain."""
+        n_steps = self.run.n_steps
+        return not self._left and (self._exhausted or (n_steps is not None and self._step >= n_steps))
 
     def __len__(self) -> int:
         """Batches of the current epoch, from its start to its end, on this rank; TypeError if nobody can know."""
@@ -167,17 +222,22 @@ class Steps(Generic[Item]):
         """Where this rank stands, as of the last batch that was yielded, whatever is ready ahead.
 
         The same on all ranks, a few hundred bytes, and a value: later steps do not change it. In the middle of a step it says how much of
-        the step was yielded.
+        the step was yielded, and which batch that is. The keys are always the same, as ``torch.distributed.checkpoint`` needs them: it loads
+        what the state of a fresh object has.
         """
         if self._unread is not None:
-            return dict(self._unread)
+            return {**_AT_END_OF_STEP, **self._unread}
         source = self._start()
-        in_step = bool(self._left)
-        state: dict[str, Any] = {"version": _VERSION, "state": source.state(in_step)}
-        into = self._yielded if in_step else self._skip
+        if self._left:
+            return self._state(source.state(True), self._yielded, source.digest or "")
+        return self._state(source.state(self._is_ahead(source)), self._skip, self._begun)
+
+    def _state(self, native: str, into: int, begun: str) -> dict[str, Any]:
+        """A state so many items behind a native one, in the step with this digest."""
+        state = {"version": _VERSION, "state": native, **_AT_END_OF_STEP}
         if into:
-            # In samples over all ranks, so that another number of ranks can go on there.
-            state["samples_into_step"] = into * self._slice()
+            # In samples over all ranks, and by the global batch, so that another number of ranks can go on there.
+            state |= {"samples_into_step": into * self._slice(), "step_under_way": begun}
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -190,8 +250,8 @@ class Steps(Generic[Item]):
             raise RuntimeError(f"this {self._what} is closed; make another")
         self._go_to(state if isinstance(state, dict) else {})
 
-    def _read(self, state: dict[str, Any]) -> tuple[str, int]:
-        """The native state, and how many items of its next step were yielded before it was taken."""
+    def _read(self, state: dict[str, Any]) -> tuple[str, int, str]:
+        """The native state, how many items of its next step were yielded before it was taken, and the digest of that step's batch, if any."""
         if not isinstance(state.get("state"), str) or "version" not in state:
             raise StateError("state `in memory`: it is none of ours; give what `state_dict()` returned", code="state")
         if state["version"] != _VERSION:
@@ -199,15 +259,21 @@ class Steps(Generic[Item]):
                 f"state `in memory`: its version is {state['version']!r}, this package reads {_VERSION}; use the package that saved it",
                 code="state",
             )
-        into = state.get("samples_into_step", 0)
-        if isinstance(into, bool) or not isinstance(into, int) or into < 0 or into % self._slice():
+        given = state.get("samples_into_step", 0)
+        into = whole(given)
+        if into is None or into < 0 or into % self._slice():
             raise StateError(
-                f"state `in memory`: it was saved {into} samples into a step, which is no whole number of micro-batches of"
+                f"state `in memory`: it was saved {given} samples into a step, which is no whole number of micro-batches of"
                 f" {self.run.micro_batch_size} over {self.run.dp_world_size} ranks; resume with the shape that saved it, or from a state at the"
                 " end of a step",
                 code="state",
             )
-        return state["state"], into // self._slice()
+        begun = state.get("step_under_way", "")
+        if not isinstance(begun, str):
+            raise StateError(
+                f"state `in memory`: `step_under_way` is {begun!r}, and no digest of a batch; give what `state_dict()` returned", code="state"
+            )
+        return state["state"], into // self._slice(), begun
 
     def _slice(self) -> int:
         """Samples over all ranks that one item of each rank takes off a step; under a budget of tokens micro-batches."""
@@ -232,14 +298,17 @@ class Steps(Generic[Item]):
 
     def _skip_to(self, step: int) -> None:
         """Goes to a step as if those before it had been yielded."""
-        self._replace(lambda: (self._planned(step), 0))
+        self._replace(lambda: (self._planned(step), 0, ""))
+        # The plans ended before.
+        self._exhausted = self._step < step
 
     def _planned(self, step: int) -> str:
         """The state before a step. Those on the way are planned, since a policy may remember them: from here on if it lies ahead, so that
         what was done so far stays as it was done, under what a resume allowed to change.
         """
-        assert self._source is not None
-        here = self._source.state(bool(self._left)) if step >= self._current_step() else None
+        source = self._source
+        assert source is not None
+        here = source.state(bool(self._left) or self._is_ahead(source)) if step >= self._current_step() else None
         planner = _native.Planner(self.run._open(), here, self._allow)
         planner.skip_to(step)
         return planner.state()

@@ -53,9 +53,9 @@ class Prepared:
         gradients = self._accelerator.gradient_state
         gradients._add_dataloader(self)
         try:
-            for batch in self.loader:
+            for batch in self.loader._iterate(self._moved):
                 self.end_of_dataloader = self.loader.is_last_of_step
-                yield self._moved(batch)
+                yield batch
         finally:
             self.end_of_dataloader = False
             gradients._remove_dataloader(self)

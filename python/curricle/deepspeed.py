@@ -64,8 +64,19 @@ def loader(engine: DeepSpeedEngine, run: str | os.PathLike[str] | Run, **options
 
 
 def save_checkpoint(engine: DeepSpeedEngine, save_dir: str | os.PathLike[str], loader: Loader, **options: Any) -> Any:
-    """``engine.save_checkpoint`` with the loader's state among its ``client_state``, under ``"curricle"``; all ranks call it."""
-    client_state = {**options.pop("client_state", {}), _KEY: loader.state_dict()}
+    """``engine.save_checkpoint`` with the loader's state among its ``client_state``, under ``"curricle"``; all ranks call it.
+
+    Raises:
+        ConfigError: in the middle of a step, whose gradients the engine does not save.
+    """
+    state = loader.state_dict()
+    if _in_step(state):
+        raise ConfigError(
+            f"{loader!r}: it is in the middle of a step, and an engine that loads the checkpoint would have none of that step's gradients and step"
+            " its optimizer within steps from there on; save where `loader.is_last_of_step`",
+            code="config",
+        )
+    client_state = {**options.pop("client_state", {}), _KEY: state}
     return engine.save_checkpoint(os.fspath(save_dir), client_state=client_state, **options)
 
 
@@ -73,7 +84,7 @@ def load_checkpoint(engine: DeepSpeedEngine, load_dir: str | os.PathLike[str], l
     """``engine.load_checkpoint``, after which the loader goes on where it was; nothing changes where there is no checkpoint.
 
     Raises:
-        StateError: if the checkpoint has no state of a loader, or that of another run.
+        StateError: if the checkpoint has no state of a loader, or that of another run or of the middle of a step.
     """
     path, client_state = engine.load_checkpoint(os.fspath(load_dir), **options)
     if path is None:
@@ -81,5 +92,16 @@ def load_checkpoint(engine: DeepSpeedEngine, load_dir: str | os.PathLike[str], l
     state = client_state.pop(_KEY, None)
     if state is None:
         raise StateError(f"checkpoint `{path}`: its `client_state` has no `{_KEY}`; save it with `curricle.deepspeed.save_checkpoint`", code="state")
+    if _in_step(state):
+        raise StateError(
+            f"checkpoint `{path}`: its state is of the middle of a step, and the engine counts from the start of one; load one that was saved where"
+            " `loader.is_last_of_step`",
+            code="state",
+        )
     loader.load_state_dict(state)
     return path, client_state
+
+
+def _in_step(state: Any) -> bool:
+    """Whether a state was taken in the middle of a step."""
+    return isinstance(state, dict) and bool(state.get("samples_into_step"))

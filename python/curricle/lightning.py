@@ -14,6 +14,9 @@ Lightning shards data loaders of torch and no other iterables, so there is nothi
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import curricle.torch
 
 from .errors import ConfigError
@@ -28,6 +31,17 @@ class Loader(curricle.torch.Loader):
     batch ahead, and saves a state that is as far ahead.
     """
 
+    # Whether a batch was asked of the last iterator that was made.
+    _asked = False
+
+    def _iterate(self, then: Callable[[Any], Any] | None = None) -> Iterator[Any]:
+        self._asked = False
+        return super()._iterate(then)
+
+    def _epoch(self, then: Callable[[Any], Any] | None) -> Iterator[Any]:
+        self._asked = True
+        yield from super()._epoch(then)
+
     def __len__(self) -> int:
         try:
             return super().__len__()
@@ -41,10 +55,14 @@ class Loader(curricle.torch.Loader):
 
 
 class _Epochs:
-    """Goes to an epoch that lies ahead.
+    """Goes to an epoch that lies ahead, and ends the training where nothing of the run is left.
 
-    From a checkpoint of the end of an epoch Lightning restores no loader, and tells the epoch that follows. It does so when it has made its
-    iterator, so one that lies behind is not to be acted on.
+    From a checkpoint of the end of an epoch Lightning restores no loader, and tells the epoch that follows: a loader at its beginning goes there.
+    One that was used or restored goes on from where it is. Its epochs are others than Lightning's where ``limit_train_batches`` ends those early,
+    and what these left is to be trained on.
+
+    Of ``max_steps`` beyond the end of a run Lightning would make epochs without a batch for ever. It tells the epoch where ``StopIteration``
+    ends the training. Not in its first epoch, in which it may have to finish what a checkpoint was saved in the middle of.
     """
 
     def __init__(self, loader: Loader) -> None:
@@ -52,12 +70,13 @@ class _Epochs:
 
     def set_epoch(self, epoch: int) -> None:
         loader = self._loader
-        if loader._epochs.given is not None:
-            if loader.epoch < epoch:
-                loader.set_epoch(epoch)
-            return
-        # The run is one epoch: of those behind it there is nothing.
-        end = loader.run.n_steps
+        if loader._asked and loader._is_over():
+            raise StopIteration
         loader._start()
-        if epoch > 0 and end is not None and loader._current_step() < end:
+        if epoch == 0 or loader._step > 0 or loader._skip:
+            return
+        if loader._epochs.given is not None:
+            loader.set_epoch(epoch)
+        elif (end := loader.run.n_steps) is not None:
+            # The run is one epoch: of those behind it there is nothing.
             loader._skip_to(end)

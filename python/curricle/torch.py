@@ -19,7 +19,7 @@ Or with a dataset of your own, and torchdata's data loader:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -91,10 +91,10 @@ class Loader(curricle.Loader):
         """Whether to step the optimizer after the batch that was yielded last."""
         return self.batch is not None and self.batch.is_last_of_step
 
-    def _epoch(self) -> Iterator[Any]:
-        for batch in super()._epoch():
-            self.batch = batch
-            yield self._made_of(batch)
+    def _made(self, item: _native.Batch) -> Any:
+        made = self._made_of(item)
+        self.batch = item
+        return made
 
     def _made_of(self, batch: _native.Batch) -> Any:
         if self._collate is not None:
@@ -129,10 +129,8 @@ class BatchSampler(Steps[list[int]], Sampler[list[int]]):
 
         A data loader that resumes from there gets an iterator with nothing left, as it does from torch's own samplers.
         """
-        state = super().state_dict()
-        if self._end is not None and self._step == self._end and not self._left:
-            state["epoch_is_over"] = True
-        return state
+        over = self._end is not None and self._step == self._end and not self._left
+        return {"epoch_is_over": over, **super().state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)

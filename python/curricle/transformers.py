@@ -28,27 +28,32 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, get_last_checkpoin
 from .errors import ConfigError, StateError
 from .torch import Loader
 
-__all__ = ["STATE_FILE", "EqualEpochs", "LoaderMixin", "LoaderState"]
+__all__ = ["STATE_FILE", "EqualEpochs", "LoaderEpochs", "LoaderMixin", "LoaderState"]
 
 STATE_FILE = "curricle.json"
 """Name of the loader's state in the folder of a checkpoint."""
 
 
-class LoaderState(TrainerCallback):
-    """Writes the loader's state into the folder of each checkpoint."""
+class LoaderEpochs(TrainerCallback):
+    """Counts the epochs of the Trainer's state by the place of the loader."""
 
     def __init__(self, loader: Loader) -> None:
         self.loader = loader
-
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        # The same on all ranks; those who save the Trainer's own state save it.
-        if args.should_save:
-            save_state(self.loader, Path(args.output_dir or ".") / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}")
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         # The Trainer counts batches from where it resumed, as if that were the start of the epoch.
         with contextlib.suppress(TypeError):
             state.epoch = state.global_step * args.gradient_accumulation_steps / len(EqualEpochs(self.loader))
+
+
+class LoaderState(LoaderEpochs):
+    """Writes the loader's state into the folder of each checkpoint that the Trainer tells of, for who does without the mixin."""
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        # The same on all ranks; those who save the Trainer's own state save it.
+        if args.should_save:
+            checkpoint = Path(args.output_dir or ".") / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+            save_state(self.loader.state_dict(), checkpoint)
 
 
 class EqualEpochs:
@@ -74,10 +79,10 @@ class EqualEpochs:
         return getattr(self.loader, name)
 
 
-def save_state(loader: Loader, checkpoint: Path) -> None:
-    """Writes the loader's state into a checkpoint's folder, whole or not at all."""
+def save_state(state: dict[str, Any], checkpoint: Path) -> None:
+    """Writes a loader's state into a checkpoint's folder, whole or not at all."""
     part = checkpoint / f"{STATE_FILE}.part"
-    part.write_text(json.dumps(loader.state_dict()))
+    part.write_text(json.dumps(state))
     os.replace(part, checkpoint / STATE_FILE)
 
 
@@ -100,12 +105,16 @@ class LoaderMixin:
 
     loader: Loader
     args: TrainingArguments
+    state: TrainerState
+
+    # Steps that the Trainer had done when it last took batches, and where the loader was before.
+    _before_step: tuple[int, dict[str, Any]] | None = None
 
     def __init__(self, *args: Any, loader: Loader, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.loader = loader
         self.args.ignore_data_skip = True
-        self.add_callback(LoaderState(loader))  # type: ignore[attr-defined]
+        self.add_callback(LoaderEpochs(loader))  # type: ignore[attr-defined]
 
     def get_train_dataloader(self) -> EqualEpochs:
         if self.args.auto_find_batch_size:
@@ -121,6 +130,22 @@ class LoaderMixin:
             # It counts batches from where it resumed, and from the start of each epoch.
             self.loader.run._refuse_short_end("the Trainer")
         return EqualEpochs(self.loader)
+
+    def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
+        if self.args.should_save:
+            self._before_step = (self.state.global_step, self.loader.state_dict())
+        return super().get_batch_samples(*args, **kwargs)  # type: ignore[misc]
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """As of the Trainer, with the loader's state; first of all, since older checkpoints are deleted at its end."""
+        if self.args.should_save:
+            done = self.state.global_step
+            checkpoint = Path(self._get_output_dir(trial=trial)) / f"{PREFIX_CHECKPOINT_DIR}-{done}"  # type: ignore[attr-defined]
+            checkpoint.mkdir(parents=True, exist_ok=True)
+            before = self._before_step
+            # Told to stop, the Trainer also saves before a step is done whose batches it has taken already.
+            save_state(before[1] if before is not None and before[0] == done else self.loader.state_dict(), checkpoint)
+        super()._save_checkpoint(model, trial)  # type: ignore[misc]
 
     def num_examples(self, dataloader: Any) -> int:
         """Samples of an epoch over all ranks."""

@@ -171,4 +171,16 @@ impl Dataset {
         }
         Ok(dict)
     }
+
+    /// File of a column beside the dataset, none if no file has this name. What is in the file has to belong to this view.
+    fn column(&self, py: Python<'_>, name: &str) -> Result<Option<PathBuf>> {
+        let found = py.detach(|| {
+            let found = Column::list(&self.0.columns_dir())?.into_iter().find(|(known, _)| known == name);
+            if let Some((_, path)) = &found {
+                Column::open(path)?.check(&self.0.fingerprint().to_string(), self.0.len())?;
+            }
+            Ok::<_, curricle::Error>(found)
+        })?;
+        Ok(found.map(|(_, path)| path))
+    }
 }

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use curricle::{Planned, RankDigest, Run, SamplerState};
+use curricle::{Planned, RankDigest, Run, SamplerState, batch::Digest};
 use numpy::PyArray1;
 use pyo3::{
     exceptions::PyRuntimeError,
@@ -64,6 +64,8 @@ impl Stand {
 struct Told {
     at: Stand,
     before: SamplerState,
+    /// Identity of the global batch that it was given last.
+    batch: Option<Digest>,
 }
 
 impl Planner {
@@ -128,7 +130,7 @@ impl Planner {
             })
         })?;
         let at = Stand::of(&planner);
-        let told = Mutex::new(Told { before: at.state.clone(), at });
+        let told = Mutex::new(Told { before: at.state.clone(), at, batch: None });
         let inner = Arc::new(Mutex::new(Some(Inner { planner, unclaimed: None })));
         Ok(Planner { run, inner, told, home: Home::here() })
     }
@@ -144,8 +146,11 @@ impl Planner {
                 break ahead;
             }
         };
-        let Ahead { planned: Some(Planned { plan, .. }), at } = ahead else { return Ok(None) };
-        self.told(|told| told.before = mem::replace(&mut told.at, at).state)?;
+        let Ahead { planned: Some(Planned { plan, digest, .. }), at } = ahead else { return Ok(None) };
+        self.told(|told| {
+            told.before = mem::replace(&mut told.at, at).state;
+            told.batch = Some(digest);
+        })?;
         let ids = |places: Range<usize>| plan.ids().get(places).unwrap_or_default().to_vec();
         Ok(Some(plan.micro_batches(self.run.shape()).map(ids).collect()))
     }
@@ -160,6 +165,12 @@ impl Planner {
     #[getter]
     fn step(&self) -> Result<u64> {
         self.told(|told| told.at.state.step())
+    }
+
+    /// Identity of the global batch that was given out last, equal on all ranks; none before the first.
+    #[getter]
+    fn digest(&self) -> Result<Option<String>> {
+        self.told(|told| told.batch.map(|batch| batch.to_string()))
     }
 
     fn rank_digest<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>> {
@@ -183,7 +194,7 @@ impl Planner {
         loop {
             let (at, there) = self.patiently(py, move |inner| inner.skip(step, AT_ONCE))?;
             let came_to = at.state.step();
-            self.told(|told| *told = Told { before: at.state.clone(), at })?;
+            self.told(|told| *told = Told { before: at.state.clone(), at, batch: None })?;
             if there {
                 return Ok(came_to);
             }

@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use curricle::{Change, Layout, Next, RankDigest, SamplerState};
+use curricle::{Change, Layout, Next, RankDigest, SamplerState, batch::Digest};
 use pyo3::{exceptions::PyRuntimeError, prelude::*, types::PyBytes};
 
 use crate::{
@@ -38,6 +38,8 @@ struct Inner {
     at: SamplerState,
     before: SamplerState,
     digest: RankDigest,
+    /// Identity of the global batch that was given out last.
+    batch: Option<Digest>,
 }
 
 impl Inner {
@@ -57,6 +59,7 @@ impl Inner {
         let batch = self.unclaimed.take()?;
         self.before = mem::replace(&mut self.at, self.sampler.state());
         self.digest = self.sampler.rank_digest();
+        self.batch = Some(batch.digest);
         Some(batch)
     }
 }
@@ -116,7 +119,7 @@ impl Sampler {
             })
         })?;
         let (at, digest) = (sampler.state(), sampler.rank_digest());
-        let inner = Inner { unclaimed: None, before: at.clone(), at, digest, sampler };
+        let inner = Inner { unclaimed: None, before: at.clone(), at, digest, batch: None, sampler };
         Ok(Sampler { inner: Mutex::new(Some(inner)), layout, home: Home::here() })
     }
 
@@ -156,6 +159,12 @@ impl Sampler {
     #[getter]
     fn step(&self) -> Result<u64> {
         self.with(|inner| Ok(inner.at.step()))
+    }
+
+    /// Identity of the global batch of the step that was handed out last, equal on all ranks; none before the first.
+    #[getter]
+    fn digest(&self) -> Result<Option<String>> {
+        self.with(|inner| Ok(inner.batch.map(|batch| batch.to_string())))
     }
 
     fn rank_digest<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>> {

@@ -78,6 +78,27 @@ def test_a_saved_state_goes_on_at_the_next_batch(folder: Path, accumulation: int
             assert torch.equal(value, resumed.network.state_dict()[name]), (taken, name)
 
 
+def test_a_batch_that_could_not_be_moved_is_the_next_one(folder: Path, monkeypatch: Any) -> None:
+    path = run_file(folder)
+    prepared = curricle.accelerate.prepare(accelerate.Accelerator(cpu=True), Loader(path, keys=KEYS))
+    moved, failures = curricle.accelerate.send_to_device, [None, MemoryError]
+
+    def send(batch: Any, *arguments: Any, **options: Any) -> Any:
+        failure = failures.pop(0) if failures else None
+        if failure is not None:
+            raise failure
+        return moved(batch, *arguments, **options)
+
+    monkeypatch.setattr(curricle.accelerate, "send_to_device", send)
+    found = []
+    with pytest.raises(MemoryError):
+        for batch in prepared:
+            found.append(batch["ids"].tolist())
+    for batch, _ in zip(prepared, range(2)):
+        found.append(batch["ids"].tolist())
+    assert found == whole(path, 3)
+
+
 def weights_by_hand(path: Path) -> tuple[dict[str, torch.Tensor], int]:
     """Weights after a loop that steps the optimizer where steps end, and how often it did."""
     network, n = Tiny(), 0

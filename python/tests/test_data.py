@@ -94,6 +94,22 @@ def test_columns_are_arrow_arrays_over_the_mapped_file(tmp_path: Path) -> None:
     assert rare.path == tmp_path / "elsewhere" / "rare.arrow" and rare.values().to_numpy().min() >= 0
 
 
+def test_a_column_that_cannot_be_used_says_why(folder: Path) -> None:
+    dataset = curricle.Dataset(folder / "corpus")
+    other = curricle.Dataset(folder / "corpus", sequence_length=8)
+    assert other.columns_dir == dataset.columns_dir and other.columns == {}
+    with pytest.raises(curricle.ColumnError, match=r"made from dataset .* run `curricle analyze` again"):
+        other.column("seqlen")
+    path = dataset.columns["seqlen"]
+    path.write_bytes(path.read_bytes()[:100])
+    assert dataset.columns == {}
+    with pytest.raises(curricle.ColumnError, match="seqlen") as error:
+        dataset.column("seqlen")
+    assert "no such column" not in str(error.value)
+    with pytest.raises(curricle.ColumnError, match="no such column, there are: none"):
+        dataset.column("seqlen.totals")
+
+
 def test_an_exception_of_the_progress_stops_the_analysis(tmp_path: Path) -> None:
     dataset = curricle.Dataset(write_corpus(tmp_path / "corpus"))
 

@@ -68,6 +68,23 @@ def without(rank: int, world: int, path: Path, folder: Path) -> str:
     return str(error.value)
 
 
+def within(rank: int, world: int, path: Path, folder: Path) -> tuple[str, str, list[str]]:
+    os.environ.update({"LOCAL_RANK": str(rank), "RANK": str(rank), "WORLD_SIZE": str(world)})
+    engine = engine_of(8, 2)
+    loader = curricle.deepspeed.loader(engine, path, keys=KEYS)
+    for batch in loader:
+        engine.backward(engine(**batch)["loss"])
+        engine.step()
+        break
+    with pytest.raises(curricle.ConfigError) as saving:
+        curricle.deepspeed.save_checkpoint(engine, folder / "within", loader)
+    saved = [found.name for found in (folder / "within").glob("*")]
+    engine.save_checkpoint(str(folder / "within"), client_state={"curricle": loader.state_dict()})
+    with pytest.raises(curricle.StateError) as loading:
+        curricle.deepspeed.load_checkpoint(engine, folder / "within", curricle.deepspeed.loader(engine, path))
+    return str(saving.value), str(loading.value), saved
+
+
 @pytest.fixture
 def path(folder: Path) -> Path:
     return run_file(folder, batch="gradient-accumulation-steps = 2")
@@ -107,6 +124,12 @@ def test_a_last_step_with_fewer_batches_than_the_engine_counts_is_refused(folder
 def test_a_checkpoint_without_a_state_is_refused(folder: Path, path: Path) -> None:
     [told] = run_ranks(folder, 1, without, path, folder)
     assert "`client_state` has no `curricle`" in told
+
+
+def test_a_checkpoint_in_the_middle_of_a_step_is_refused(folder: Path, path: Path) -> None:
+    [(saving, loading, saved)] = run_ranks(folder, 1, within, path, folder)
+    assert "middle of a step" in saving and "save where `loader.is_last_of_step`" in saving and saved == []
+    assert "its state is of the middle of a step" in loading
 
 
 def first_of_a_pipeline(rank: int, world: int, path: Path) -> list[int] | None:

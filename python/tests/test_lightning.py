@@ -119,6 +119,43 @@ def test_nothing_is_left_behind_a_run_of_one_epoch(folder: Path) -> None:
     assert second.network.seen == []
 
 
+class FewEpochs(lightning.Callback):
+    """Fails where epochs go on without end."""
+
+    def on_train_epoch_start(self, trainer: Any, *_: Any) -> None:
+        assert trainer.current_epoch < 20
+
+
+@pytest.mark.parametrize(("n", "steps_per_epoch", "known"), [(10, 5, True), (12, 5, True), (7, None, True), (10, 5, False), (12, 5, False)])
+def test_training_ends_with_the_run_where_more_steps_were_asked_for(
+    folder: Path, monkeypatch: Any, n: int, steps_per_epoch: int | None, known: bool
+) -> None:
+    path = run_file(folder, rest=f"steps = {n}")
+    if not known:
+        # As of a run that only its policy ends.
+        monkeypatch.setattr(curricle.Run, "n_steps", property(lambda run: None))
+        monkeypatch.setattr(curricle.Run, "_n_micro_batches", lambda run, start, end: end - start)
+    model = Model()
+    trainer = trainer_of(folder, -1, max_steps=50)
+    trainer.callbacks.append(FewEpochs())
+    trainer.fit(model, Loader(path, steps_per_epoch=steps_per_epoch, keys=KEYS))
+    assert model.network.seen == whole(path, 50) and len(model.network.seen) == trainer.global_step == n
+
+
+def test_epochs_that_lightning_ends_early_leave_nothing_out(folder: Path) -> None:
+    path = run_file(folder)
+    # Two of five, two more, the last of the five, two of the next.
+    limited: dict[str, Any] = {"epochs": 4, "limit_train_batches": 2}
+    assert fit(path, folder, checkpoints=every_step(folder), **limited).network.seen == whole(path, 7)
+    for step in (1, 3):
+        resumed = fit(path, folder, checkpoint=folder / "checkpoints" / f"step={step}.ckpt", **limited)
+        assert resumed.network.seen == whole(path, 7)[step:], step
+    one = Model()
+    ends = run_file(folder, rest="steps = 12", name="ends.toml")
+    trainer_of(folder, 3, limit_train_batches=5).fit(one, Loader(ends, keys=KEYS))
+    assert one.network.seen == whole(ends, 12)
+
+
 def test_a_loader_of_unknown_length_is_refused(folder: Path) -> None:
     with pytest.raises(curricle.ConfigError, match=r"batch ahead.*steps_per_epoch"):
         trainer_of(folder, 1).fit(Model(), Loader(run_file(folder), keys=KEYS))

@@ -107,6 +107,64 @@ def _resumed(path: Path, state: dict[str, object], rank: int, world: int) -> cur
     return loader
 
 
+OTHERS = {
+    "a larger batch": ("global-batch-size = 16", "global-batch-size = 32", "", ()),
+    "a smaller batch": ("global-batch-size = 16", "global-batch-size = 8", "", ()),
+    "another seed": ("seed = 7", "seed = 8", "", ("seed-change",)),
+    "another budget of tokens": ("max-tokens = 100", "max-tokens = 120", "[batch.tokens]\nmax-tokens = 100\nmicro-batches = 4", ()),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_state_within_a_step_is_refused_where_that_step_is_another(folder: Path, other: str) -> None:
+    old, new, batch, allow = OTHERS[other]
+    path = run_file(folder, batch=batch or "micro-batch-size = 2")
+    if batch:
+        path.write_text(path.read_text().replace("global-batch-size = 16", "global-batch-size = 64"))
+    loader = curricle.Loader(path)
+    batches = iter(loader)
+    for _ in range(100):
+        found = next(batches)
+        if found.step == 1 and found.micro_batch + 1 == found.n_micro_batches // 2:
+            break
+    state = loader.state_dict()
+    assert state["step_under_way"] == found.digest
+    changed = folder / "changed.toml"
+    changed.write_text(path.read_text().replace(old, new))
+    resumed = curricle.Loader(changed, allow=allow)
+    resumed.load_state_dict(state)
+    before = resumed.state_dict()
+    assert before == state or allow
+    for _ in range(2):
+        with pytest.raises(curricle.StateError, match=r"middle of step 1, .* is another here.*from the end of a step"):
+            next(iter(resumed))
+        assert resumed.state_dict() == before
+    # Of the end of the step it goes on.
+    for found in batches:
+        if found.is_last_of_step:
+            break
+    resumed.load_state_dict(loader.state_dict())
+    assert next(iter(resumed)).step == 2
+
+
+def test_a_state_within_a_step_goes_on_where_that_step_is_the_same(folder: Path) -> None:
+    path = run_file(folder, batch="micro-batch-size = 2")
+    loader = curricle.Loader(path)
+    batches = iter(loader)
+    for _ in range(8 + 4):
+        next(batches)
+    state = loader.state_dict()
+    rest = [next(batches).ids.tolist() for _ in range(6)]
+    ends = run_file(folder, batch="micro-batch-size = 2", rest="steps = 3\nprefetch = 0", name="ends.toml")
+    # States that were made before they told the batch have no such key.
+    told_less = {key: value for key, value in state.items() if key != "step_under_way"}
+    for given in (state, told_less):
+        resumed = _resumed(ends, given, 0, 1)
+        assert [next(iter(resumed)).ids.tolist() for _ in range(6)] == rest
+    with pytest.raises(curricle.StateError, match="`step_under_way` is 7"):
+        _resumed(path, {**state, "step_under_way": 7}, 0, 1)
+
+
 def test_a_state_is_a_value(folder: Path) -> None:
     loader = curricle.Loader(run_file(folder))
     batches = iter(loader)

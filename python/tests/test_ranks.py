@@ -289,6 +289,24 @@ def test_a_loader_serves_the_rank_that_the_process_has_when_it_is_used(folder: P
         assert f"as rank 0 of 1 when the process became rank {rank} of 2" in told
 
 
+def left(rank: int, world: int, path: Path) -> tuple[bytes, list[int]]:
+    import torch.distributed
+
+    loader = curricle.Loader(path)
+    batches = iter(loader)
+    next(batches)
+    torch.distributed.destroy_process_group()
+    pickled = pickle.dumps(loader)
+    return pickled, next(batches).ids.tolist()
+
+
+def test_a_loader_that_is_pickled_behind_the_end_of_its_group_keeps_the_rank_that_it_served(folder: Path) -> None:
+    for rank, (pickled, ids) in enumerate(run_ranks(folder, 2, left, run_file(folder))):
+        arrived = pickle.loads(pickled)
+        assert (arrived.run.dp_rank, arrived.run.dp_world_size) == (rank, 2)
+        assert next(iter(arrived)).ids.tolist() == ids
+
+
 # What a rank sends to processes that are in no group.
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import re
@@ -11,12 +12,14 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from conftest import run_file
 
 import curricle
-from curricle._engine import failed, raised
+from curricle._engine import Outline, blocks_of_a_task, failed, raised
 
 
 def test_every_error_of_the_library_is_a_class_of_its_own() -> None:
@@ -100,6 +103,34 @@ def test_wrong_types_are_type_errors(folder: Path) -> None:
         loader.set_epoch(-1)
     with pytest.raises(ValueError, match="no change is called"):
         next(iter(curricle.Loader(path, allow=["everything"])))
+
+
+@pytest.mark.parametrize("number", [int, np.int64, np.uint8])
+def test_whole_numbers_are_taken_of_whichever_type(folder: Path, number: Any) -> None:
+    path = run_file(folder, batch="micro-batch-size = 2")
+    loader = curricle.Loader(path, steps_per_epoch=number(3), dp_rank=number(0), dp_world_size=number(2))
+    loader.set_epoch(number(1))
+    batches = iter(loader)
+    assert next(batches).step == 3
+    state = loader.state_dict()
+    # As a checkpoint may keep it.
+    assert json.loads(json.dumps(state)) == state
+    other = curricle.Loader(path, dp_rank=0, dp_world_size=2)
+    other.load_state_dict({**state, "samples_into_step": number(state["samples_into_step"])})
+    assert next(iter(other)).ids.tolist() == next(batches).ids.tolist()
+    assert len(curricle.simulate(path, number(3)).digest) == 3
+    assert blocks_of_a_task(Outline.of(curricle.Dataset(folder / "corpus")), 1, number(4)) == 4
+
+
+@pytest.mark.parametrize("wrong", [True, np.True_, 1.0, np.float64(1), "1"])
+def test_what_is_no_whole_number_is_refused(folder: Path, wrong: Any) -> None:
+    path = run_file(folder)
+    with pytest.raises(ValueError, match="`steps_per_epoch` is"):
+        curricle.Loader(path, steps_per_epoch=wrong)
+    with pytest.raises(ValueError, match="`epoch` is"):
+        curricle.Loader(path, steps_per_epoch=5).set_epoch(wrong)
+    with pytest.raises(ValueError, match="`steps` is"):
+        curricle.simulate(path, wrong)
 
 
 def test_a_closed_loader_says_so(folder: Path) -> None:

@@ -269,6 +269,18 @@ def test_a_sampler_and_a_loader_read_each_others_states(folder: Path) -> None:
     assert take(iter(sampler), 5) == whole[7:]
 
 
+def test_a_sampler_refuses_to_go_on_in_a_step_that_is_another(folder: Path) -> None:
+    path = run_file(folder, batch="micro-batch-size = 4")
+    sampler = BatchSampler(path)
+    take(iter(sampler), 5)
+    larger = folder / "larger.toml"
+    larger.write_text(path.read_text().replace("global-batch-size = 16", "global-batch-size = 32"))
+    other = BatchSampler(larger)
+    other.load_state_dict(sampler.state_dict())
+    with pytest.raises(curricle.StateError, match=r"middle of step 1, .* is another here"):
+        next(iter(other))
+
+
 def test_a_state_without_ours_or_an_older_one_is_refused(folder: Path) -> None:
     for wrong in ({}, None, {"_snapshot": {"_main_snapshot": {"_index_sampler_state": None}}}):
         with pytest.raises(curricle.StateError, match="none of a"):

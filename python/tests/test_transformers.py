@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,10 +18,11 @@ pytest.importorskip("accelerate")
 import torch
 from processes import run_ranks
 from tiny import KEYS, VOCABULARY, Tiny
+from transformers.trainer_jit_checkpoint import JITCheckpointCallback
 
 import curricle
 from curricle.torch import Loader
-from curricle.transformers import STATE_FILE, LoaderMixin
+from curricle.transformers import STATE_FILE, LoaderMixin, LoaderState
 
 
 class Trainer(LoaderMixin, transformers.Trainer):
@@ -148,6 +150,85 @@ def test_a_last_step_with_fewer_batches_is_refused_where_it_would_be_reached(fol
     with pytest.raises(curricle.ConfigError, match=r"last step has fewer batches than the 2 .* the Trainer .*`drop-last = true`"):
         trainer_of(path, folder, **options).train()
     trainer_of(path, folder, max_steps=3, **options).train()
+
+
+class Terminated(transformers.TrainerCallback):
+    """What SIGTERM does some seconds later: asks for a checkpoint, at the event that follows on one in a step."""
+
+    def __init__(self, event: str, step: int, trainer: Any) -> None:
+        [self.jit] = [found for found in trainer.callback_handler.callbacks if isinstance(found, JITCheckpointCallback)]
+        self.step = step
+        setattr(self, event, self.ask)
+
+    def ask(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == self.step and self.jit.jit_manager is not None:
+            self.jit.jit_manager.is_checkpoint_requested = True
+
+
+# Told behind this event with so many steps done, the Trainer saves at the next one with so many.
+TOLD = {
+    "at the start of a step": ("on_step_end", 3, 3),
+    "before the optimizer's step": ("on_step_begin", 3, 3),
+    "at the end of a step": ("on_pre_optimizer_step", 3, 4),
+}
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+@pytest.mark.parametrize("told", TOLD)
+def test_a_checkpoint_of_a_trainer_that_is_told_to_stop_goes_on_at_the_first_batch_that_is_not_in_it(
+    folder: Path, told: str, accumulation: int
+) -> None:
+    event, step, saved = TOLD[told]
+    path = run_file(folder, batch=f"gradient-accumulation-steps = {accumulation}")
+    options: dict[str, Any] = {"gradient_accumulation_steps": accumulation, "save_strategy": "no"}
+    first = trainer_of(path, folder, enable_jit_checkpoint=True, **options)
+    first.add_callback(Terminated(event, step, first))
+    first.train()
+    assert [found.name for found in (folder / "out").glob("checkpoint-*")] == [f"checkpoint-{saved}"]
+    resumed = trainer_of(path, folder, **options)
+    resumed.train(resume_from_checkpoint=True)
+    assert resumed.model.seen == whole(path, 15 * accumulation)[saved * accumulation :]
+
+
+def test_a_checkpoint_of_a_trial_has_the_state_in_its_own_folder(folder: Path) -> None:
+    path = run_file(folder)
+    trainer = trainer_of(path, folder, max_steps=3, save_strategy="no")
+    trainer.train()
+    trainer.hp_search_backend = transformers.trainer_utils.HPSearchBackend.OPTUNA
+    trainer._save_checkpoint(trainer.model, SimpleNamespace(number=5))
+    checkpoint = folder / "out" / "run-5" / "checkpoint-3"
+    assert (checkpoint / STATE_FILE).exists() and not (folder / "out" / "checkpoint-3").exists()
+    resumed = trainer_of(path, folder, max_steps=6)
+    resumed.train(resume_from_checkpoint=str(checkpoint))
+    assert resumed.model.seen == whole(path, 6)[3:]
+
+
+def test_a_checkpoint_has_its_state_before_older_ones_are_deleted(folder: Path, monkeypatch: Any) -> None:
+    deleting, there = transformers.trainer.rotate_checkpoints, []
+
+    def rotate(output_dir: str, **options: Any) -> None:
+        there.append((Path(output_dir) / f"checkpoint-{len(there) + 1}" / STATE_FILE).exists())
+        deleting(output_dir=output_dir, **options)
+
+    monkeypatch.setattr(transformers.trainer, "rotate_checkpoints", rotate)
+    trainer_of(run_file(folder), folder, max_steps=3, save_total_limit=1).train()
+    assert there == [True] * 3
+
+
+def test_the_callback_alone_writes_the_state_too(folder: Path) -> None:
+    path = run_file(folder)
+    loader = Loader(path, steps_per_epoch=5, keys=KEYS)
+
+    class Plain(transformers.Trainer):
+        def get_train_dataloader(self) -> Any:
+            return loader
+
+    options: dict[str, Any] = {"max_steps": 3, "save_steps": 1, "report_to": [], "use_cpu": True, "disable_tqdm": True}
+    arguments = transformers.TrainingArguments(str(folder / "out"), **options)
+    Plain(model=Tiny(), args=arguments, callbacks=[LoaderState(loader)]).train()
+    resumed = trainer_of(path, folder, max_steps=6)
+    resumed.train(resume_from_checkpoint=str(folder / "out" / "checkpoint-2"))
+    assert resumed.model.seen == whole(path, 6)[2:]
 
 
 def causal_model() -> Any:
