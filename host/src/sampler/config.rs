@@ -15,7 +15,7 @@ use super::{
     tokens_config::TokensConfig,
 };
 use crate::{
-    Error, Result, atomic,
+    Result, atomic,
     batch::Overlong,
     dataset::TokenType,
     pacing::{Curve, Pacing},
