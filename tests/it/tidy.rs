@@ -123,6 +123,7 @@ fn nothing_that_differs_from_process_to_process_is_at_hand() {
         ("Instant", "analysis/rounds.rs", "when a journal is due; what it holds does not depend on it"),
         ("Instant", "analysis/analyze.rs", "time taken, for the summary"),
         ("Instant", "analysis/merge.rs", "time taken, for the summary"),
+        ("available_parallelism", "threads.rs", "number of threads that share a work; what they make is taken in the order of the data"),
         ("available_parallelism", "analysis/rounds.rs", "number of workers; results are taken in the order of the data"),
     ];
     let sources_root = root().join("host/src");

@@ -67,7 +67,7 @@ fn open(scenario: &Scenario, subject: &Subject, folder: &Path) -> Result<Run, St
     dataset(scenario, &spec, folder, &mut config)?;
     Run::open(config).map_err(|error| match &error {
         // The host speaks of a plugin where its configuration is refused; anything else is the scenario's own.
-        Error::Config { place, .. } if place.starts_with("plugin `") => error.into(),
+        Error::Config { place, .. } if place.contains("plugin `") => error.into(),
         Error::Config { problem, remedy, .. } => scenario.wrong(problem, remedy),
         _ => error.into(),
     })

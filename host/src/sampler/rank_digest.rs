@@ -6,11 +6,7 @@ use serde_json::json;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{config::RunConfig, identity::Identity, packer_config::PackerConfig};
-use crate::{
-    Error, Result,
-    batch::{Digest, Overlong},
-    hex,
-};
+use crate::{Error, Result, batch::Digest, hex};
 
 /// What the ranks of a run exchange to know that they agree: 16 bytes.
 ///
@@ -19,8 +15,8 @@ use crate::{
 ///
 /// # Layout
 /// Little-endian, two bytes each but the last: the low bits of the step; a hash of the dataset; of the plugin (name, version and file); of the
-/// configuration (policy, pacing, lengths; sizes and ends of the run, `overlong`, `row-length`, `[batch.tokens]`, and `on-fault`); of the columns; of the seed; and in four bytes a hash of
-/// all of these whole and of the digest of the global batch.
+/// configuration (policy, pacing, lengths; sizes and ends of the run, `[batch.tokens]`, `on-fault`); of the columns; of the seed; and in four
+/// bytes a hash of all of these whole and of the digest of the global batch.
 ///
 /// The step is that of the last batch handed out; before the first, that of the batch to come.
 ///
@@ -265,15 +261,11 @@ fn sizes(config: &RunConfig) -> String {
             PackerConfig::Native(packer) => json!(packer.name()),
             PackerConfig::Plugin(plugin) => json!([plugin.config_json("batch.tokens.packer.config").unwrap_or_default()]),
         });
-        json!([t.max_tokens, t.micro_batches, t.min_samples, t.max_samples, t.equal_size, ways, packer])
+        let overlong = format!("{:?}", batch.overlong);
+        json!([t.max_tokens, t.micro_batches, t.min_samples, t.max_samples, t.equal_size, overlong, ways, packer])
     });
     let on_fault = format!("{:?}", config.policy.on_fault);
-    let mut sizes = json!([batch.global_batch_size, config.steps, config.epochs, config.drop_last, tokens, on_fault]);
-    // Only where it is written, so that ranks of other releases say the same of runs without it.
-    if batch.overlong != Overlong::default() || batch.row_length.is_some() {
-        sizes = json!([sizes, format!("{:?}", batch.overlong), batch.row_length]);
-    }
-    Identity::hash(&sizes)
+    Identity::hash(&json!([batch.global_batch_size, config.steps, config.epochs, config.drop_last, tokens, on_fault]))
 }
 
 /// Hash of words; `part` keeps equal words of different parts apart.
@@ -379,16 +371,17 @@ mod tests {
     fn what_makes_micro_batches_of_the_samples_is_part_of_the_configuration() {
         let of = |rest: &str| Accord::new(&identity(), &config(rest), 0).digest();
         let budget = "global-batch-size = 8\n[batch.tokens]\nmax-tokens = 9\nmicro-batches = 2\n";
-        let [first, rows] = [of(budget), of("global-batch-size = 8\nrow-length = 16")];
+        let first = of(budget);
         let others = ["order = \"length\"", "count = \"padded\"", "learning-rate = \"sqrt\"", "packer = \"first-fit\""];
-        let mut pairs: Vec<_> = others.into_iter().map(|key| (of(&format!("{budget}{key}")), first)).collect();
-        pairs.push((of(&format!("overlong = \"drop\"\n{budget}")), first));
-        pairs.push((of("global-batch-size = 8\nrow-length = 8"), rows));
-        for (i, (other, first)) in pairs.into_iter().enumerate() {
+        let mut ranks: Vec<_> = others.into_iter().map(|key| of(&format!("{budget}{key}"))).collect();
+        ranks.push(of(&format!("overlong = \"drop\"\n{budget}")));
+        for (i, other) in ranks.into_iter().enumerate() {
             let text = message(&[other, first, first]);
             assert!(text.contains("rank 0 differs from rank 1 in the configuration;"), "{i}: {text}");
         }
         RankDigest::agree(&[first, of(&format!("{budget}order = \"given\""))]).unwrap();
+        // How a rank lays its samples out is its own affair.
+        RankDigest::agree(&[of("global-batch-size = 8\nrow-length = 16"), of("global-batch-size = 8\nlayout = \"padded\"")]).unwrap();
     }
 
     #[test]
