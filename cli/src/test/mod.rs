@@ -157,6 +157,7 @@ fn test(args: &Args, config: Option<&Value>, target: &Target) -> Result<Report> 
 
     let mut report = suite.run()?;
     bar.finish_and_clear();
+    let again = target.again(&args.scenario);
     for (path, scenario) in read {
         let name = format!("scenario {}", path.file_stem().unwrap_or_default().to_string_lossy());
         if args.only.as_ref().is_some_and(|word| !name.contains(word.as_str())) {
@@ -165,9 +166,14 @@ fn test(args: &Args, config: Option<&Value>, target: &Target) -> Result<Report> 
         match scenario {
             Ok(scenario) => {
                 let scenario = scenario.update(args.update).command(target.again(&args.scenario)).interrupted(terminal::interrupted);
-                report.append(scenario.run(&target.component)?);
+                match scenario.run(&target.component) {
+                    Ok(more) => report.append(more),
+                    Err(error @ (Error::Interrupted { .. } | Error::Internal { .. })) => return Err(error.into()),
+                    // What the others came to is worth telling.
+                    Err(error) => report.checks.push(unreadable(path, &error, &again)),
+                }
             }
-            Err(error) => report.checks.push(unreadable(path, &error)),
+            Err(error) => report.checks.push(unreadable(path, &error, &again)),
         }
     }
     Ok(report)

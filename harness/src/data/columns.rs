@@ -32,8 +32,8 @@ pub(crate) struct ColumnFiles<'a> {
 pub(crate) type Made = BTreeMap<String, PathBuf>;
 
 impl ColumnFiles<'_> {
-    /// Makes all of these.
-    pub(crate) fn make(&self, specs: &BTreeMap<String, ColumnSpec>) -> Result<Made> {
+    /// Makes all of these. Ends early where `breathe` says so.
+    pub(crate) fn make(&self, specs: &BTreeMap<String, ColumnSpec>, breathe: &dyn Fn() -> Result<()>) -> Result<Made> {
         let mut files: Vec<(&ColumnSpec, PathBuf)> = Vec::new();
         let mut made = Made::new();
         for (name, spec) in specs {
@@ -41,7 +41,7 @@ impl ColumnFiles<'_> {
                 Some((_, path)) => path.clone(),
                 None => {
                     let path = self.folder.join(format!("synthetic-{}.arrow", files.len()));
-                    self.write(spec, &path)?;
+                    self.write(spec, &path, breathe)?;
                     files.push((spec, path.clone()));
                     path
                 }
@@ -51,13 +51,15 @@ impl ColumnFiles<'_> {
         Ok(made)
     }
 
-    fn write(&self, spec: &ColumnSpec, path: &Path) -> Result<()> {
+    fn write(&self, spec: &ColumnSpec, path: &Path, breathe: &dyn Fn() -> Result<()>) -> Result<()> {
         let n = self.samples;
+        breathe()?;
         let provenance = Provenance::of(self.fingerprint.clone(), n);
         match spec {
             ColumnSpec::Lengths => {
                 let mut writer = ColumnWriter::create(path, ValueType::U32, provenance)?;
                 for chunk in chunks(n) {
+                    breathe()?;
                     writer.push(&Values::U32(chunk.map(|i| self.lengths.of(i)).collect()))?;
                 }
                 writer.finish()?;
@@ -66,6 +68,7 @@ impl ColumnFiles<'_> {
                 let mut writer = ColumnWriter::create(path, ValueType::F64, provenance)?;
                 let mut again = values.iter().copied().cycle();
                 for chunk in chunks(n) {
+                    breathe()?;
                     let len = usize::try_from(chunk.end - chunk.start).unwrap_or(usize::MAX);
                     writer.push(&Values::F64(again.by_ref().take(len).collect()))?;
                 }
@@ -77,6 +80,7 @@ impl ColumnFiles<'_> {
                 let last = n.saturating_sub(1).max(1) as f64;
                 let mut places = Vec::new();
                 for chunk in chunks(n) {
+                    breathe()?;
                     places.resize(usize::try_from(chunk.end - chunk.start).unwrap_or_default(), 0);
                     order.fill(chunk.start, &mut places);
                     writer.push(&Values::F64(places.iter().map(|place| from + (to - from) * *place as f64 / last).collect()))?;
@@ -134,7 +138,7 @@ mod tests {
             ("seqlen".to_owned(), ColumnSpec::Lengths),
             ("v".to_owned(), ColumnSpec::Values(vec![2.0, 4.0])),
         ]);
-        let made = files.make(&specs).unwrap();
+        let made = files.make(&specs, &|| Ok(())).unwrap();
         assert_eq!(made["a"], made["also"]);
         let columns = open(&made, 1000).unwrap();
         let mut values: Vec<f64> = (0..1000).map(|i| columns.get("a").unwrap().value(i).unwrap()).collect();

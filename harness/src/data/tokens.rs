@@ -59,11 +59,17 @@ impl Tokens {
     }
 }
 
-/// A `.bin`/`.idx` pair of synthetic documents, at a prefix.
-pub(crate) fn write_documents(prefix: &Path, samples: u64, lengths: Lengths) -> Result<()> {
+/// Documents between two questions whether to stop.
+const PATIENCE: u64 = 1 << 12;
+
+/// A `.bin`/`.idx` pair of synthetic documents, at a prefix. Ends early where `breathe` says so.
+pub(crate) fn write_documents(prefix: &Path, samples: u64, lengths: Lengths, breathe: &dyn Fn() -> Result<()>) -> Result<()> {
     let mut writer = IndexedWriter::create(prefix, TokenType::U16, Magic::MMap)?;
     let mut bytes = Vec::new();
     for i in 0..samples {
+        if i % PATIENCE == 0 {
+            breathe()?;
+        }
         bytes.clear();
         bytes.extend((0..lengths.of(i)).flat_map(|t| (token(i, t) as u16).to_le_bytes()));
         writer.push(&bytes)?;

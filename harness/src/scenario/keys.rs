@@ -6,6 +6,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+use super::file::File;
 use crate::words;
 
 /// Keys that only some kinds of plugins have: the key, and the kinds.
@@ -45,6 +46,13 @@ const EXPECT_KEYS: [(&str, &[&str]); 17] = [
     ("snapshot", &["policy", "metric", "pacing"]),
 ];
 
+/// Samples that are made for a policy at most, tokens of one, and tokens of all: on a disk for a policy, in memory for a metric.
+const SAMPLES: u64 = 100_000_000;
+const LONGEST: u64 = 1 << 24;
+const TOKENS: u64 = 1 << 31;
+const TOKENS_OF_METRIC: u64 = 1 << 27;
+/// Lines of a snapshot at most.
+const SNAPSHOT: u64 = 1_000_000;
 /// Keys of `[dataset]` that go with a dataset that is there, and those that make one.
 const OF_PATH: [&str; 2] = ["sequence-length", "stride"];
 const OF_SYNTHETIC: [&str; 2] = ["samples", "lengths"];
@@ -85,6 +93,52 @@ pub(super) fn check(text: &str, name: &str, kind: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses more data, or a longer snapshot, than a test should make.
+pub(super) fn check_sizes(file: &File, text: &str, name: &str, kind: &str) -> Result<()> {
+    let refuse = |key: &str, problem: String, most: u64| {
+        let place = find(text, key).map_or_else(|| name.to_owned(), |at| words::place(name, text, at));
+        Err(Error::Config { place, problem, remedy: format!("give at most {}", words::number(most)) })
+    };
+    if let Some(n) = file.expect.snapshot.as_ref().map(|n| *n.get_ref()).filter(|n| *n > SNAPSHOT) {
+        return refuse("expect.snapshot", format!("a snapshot of {} lines", words::number(n)), SNAPSHOT);
+    }
+    let Some(dataset) = &file.dataset else { return Ok(()) };
+    let (samples, lengths) = (dataset.samples.unwrap_or(1), dataset.lengths.unwrap_or_default());
+    if samples > SAMPLES {
+        return refuse("dataset.samples", format!("{} synthetic samples", words::number(samples)), SAMPLES);
+    }
+    if u64::from(lengths.to) > LONGEST {
+        return refuse("dataset.lengths", format!("a synthetic sample of {} tokens", words::number(lengths.to.into())), LONGEST);
+    }
+    // Lengths are spread evenly. Neither factor is large enough to overflow.
+    let tokens = samples * (u64::from(lengths.from) + u64::from(lengths.to)) / 2;
+    let most = if kind == "metric" { TOKENS_OF_METRIC } else { TOKENS };
+    if tokens > most {
+        return refuse("dataset.samples", format!("about {} synthetic tokens in all", words::number(tokens)), most);
+    }
+    Ok(())
+}
+
+/// Where the value of a key such as `config.metrics[0].column` begins, or the nearest one around it that is there.
+pub(super) fn find(text: &str, key: &str) -> Option<usize> {
+    let document = DeTable::parse(text).ok()?;
+    let (mut found, mut table) = (None, Some(document.get_ref()));
+    for part in key.split('.') {
+        let (name, indices) = part.split_once('[').map_or((part, ""), |(name, rest)| (name, rest));
+        let Some(mut value) = table.and_then(|table| table.iter().find(|(known, _)| known.get_ref() == name)).map(|(_, value)| value)
+        else {
+            break;
+        };
+        for index in indices.split('[') {
+            let item = index.trim_end_matches(']').parse::<usize>().ok();
+            value = item.and_then(|item| value.get_ref().as_array()?.get(item)).unwrap_or(value);
+        }
+        found = Some(value.span().start);
+        table = value.get_ref().as_table();
+    }
+    found
 }
 
 /// Refuses numbers in `[expect]` that nothing can be held to.

@@ -74,6 +74,7 @@ impl Scenario {
         let text = atomic::read_text(path)?;
         let shown = path.display().to_string();
         let file = File::parse(&text, &shown)?;
+        keys::check_numbers(&text, &shown)?;
         let config = PluginConfig::json_of(&file.config, &format!("{shown}, config"))?;
         Ok(Scenario { path: path.to_owned(), shown, text, file, config, update: false, command: None, interrupted: Box::new(|| false) })
     }
@@ -137,7 +138,7 @@ impl Scenario {
         let outcome = match self.try_out(&subject) {
             Ok(detail) => Outcome::Passed { detail },
             Err(Stop::Error(error)) if is_ours(&error) => return Err(error),
-            Err(stop) => Outcome::Failed(Box::new(self.again(&subject, stop.into_failure()))),
+            Err(stop) => Outcome::Failed(Box::new(self.again(&subject, self.told(stop)))),
         };
         let mut report = empty_report(&subject);
         report.checks.push(Check { name: format!("scenario {}", self.name()), outcome, time: begun.elapsed() });
@@ -182,6 +183,7 @@ impl Scenario {
             _ => "packer",
         };
         keys::check(&self.text, &self.shown, kind).map_err(mistaken)?;
+        keys::check_sizes(&self.file, &self.text, &self.shown, kind).map_err(mistaken)?;
         let done = match kind {
             "policy" => policy::run(self, subject),
             "metric" => metric::run(self, subject),
@@ -216,7 +218,13 @@ impl Scenario {
             _ => None,
         };
         let message = error.to_string();
-        if found != Some(expected.by) || !message.contains(&expected.says) {
+        // What it says of its own: neither the path of its file nor what the host advises.
+        let said = match &error {
+            Error::Plugin(fault) => fault.problem.clone(),
+            Error::Config { place, problem, remedy } => format!("key `{}`: {problem}; {remedy}", refused_key(place).unwrap_or_default()),
+            _ => message.clone(),
+        };
+        if found != Some(expected.by) || !said.contains(&expected.says) {
             let says = if expected.says.is_empty() { String::new() } else { format!(", and the message says `{}`", expected.says) };
             let problem = if found.is_none() { "it failed, which is no refusal" } else { "it refused otherwise" };
             return Err(Failure::new(problem, "").with_diff(format!("{expectation}{says}"), message).into());
@@ -237,6 +245,22 @@ impl Scenario {
     /// What is wrong with the scenario as a whole.
     fn wrong(&self, problem: impl Into<String>, remedy: impl Into<String>) -> Stop {
         Place(self.shown.clone()).wrong(problem, remedy)
+    }
+
+    /// Where the value of a key such as `dataset.path` or `config.metrics[0].column` stands, or the nearest that is around it.
+    fn spot_of(&self, key: &str) -> Place {
+        Place(keys::find(&self.text, key).map_or_else(|| self.shown.clone(), |byte| self.place(byte)))
+    }
+
+    /// What the report says of it; a configuration that is refused has its place in the scenario.
+    fn told(&self, stop: Stop) -> Failure {
+        match stop {
+            Stop::Error(Error::Config { place, problem, remedy }) => {
+                let spot = self.spot_of(&format!("config.{}", refused_key(&place).unwrap_or_default()));
+                Failure::new(format!("{place}: {problem}"), remedy).at(spot.0)
+            }
+            stop => stop.into_failure(),
+        }
     }
 
     fn spot(&self, span: std::ops::Range<usize>) -> Place {
@@ -266,10 +290,21 @@ impl Scenario {
     }
 }
 
-/// A report of a scenario that could not be read: one check that failed.
-pub fn unreadable(path: &Path, error: &Error) -> Check {
-    let outcome = Outcome::Failed(Box::new(Failure::new(error.to_string(), "")));
-    Check { name: format!("scenario {}", name_of(path)), outcome, time: Default::default() }
+/// A check that failed: a scenario that could not be read, or not be run to its end. `command` is the one that shows it again, without options.
+pub fn unreadable(path: &Path, error: &Error, command: &str) -> Check {
+    let failure = match error {
+        Error::Config { place, problem, remedy } => Failure::new(problem, remedy).at(place),
+        other => Failure::new(other.to_string(), "").at(path.display().to_string()),
+    };
+    let name = name_of(path);
+    let reproduce = format!("{command} --only {}", shell_word(&name));
+    let outcome = Outcome::Failed(Box::new(Failure { reproduce, ..failure }));
+    Check { name: format!("scenario {name}"), outcome, time: Default::default() }
+}
+
+/// The key that a refusal of a configuration is about: "plugin `p`, key `sources[2].weight`".
+fn refused_key(place: &str) -> Option<&str> {
+    place.rsplit_once(", key `")?.1.strip_suffix('`')
 }
 
 /// An error about the scenario rather than the plugin, which is no refusal of the plugin's.

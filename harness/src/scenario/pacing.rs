@@ -38,7 +38,10 @@ pub(super) fn run(scenario: &Scenario, subject: &Subject) -> Checked {
     }
     let mut first = Vec::new();
     if let Some(n) = &expect.snapshot {
-        first = (0..*n.get_ref()).map(|step| pacing.difficulty(step)).collect::<Result<Vec<_>, _>>()?;
+        for step in 0..*n.get_ref() {
+            scenario.breathe()?;
+            first.push(pacing.difficulty(step)?);
+        }
     }
     let snapshot = scenario
         .compare_snapshot(|_| first.iter().enumerate().map(|(step, difficulty)| format!("step {step}: {difficulty}\n")).collect())?;

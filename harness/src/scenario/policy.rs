@@ -15,6 +15,8 @@ use crate::{
     suite::{Checked, Stop, scratch},
 };
 
+/// What a run file has at least. A scenario gives the rest.
+const TEMPLATE: &str = "seed = 1\n[dataset]\npath = \"data\"\n[batch]\nglobal-batch-size = 32\n[policy]\nplugin = \"\"\n";
 /// Samples of a synthetic dataset, if the scenario does not say.
 const SAMPLES: u64 = 1000;
 /// Steps that are planned, if the scenario does not say and nothing else ends the run.
@@ -43,11 +45,7 @@ pub(super) fn run(scenario: &Scenario, subject: &Subject) -> Checked {
 fn open(scenario: &Scenario, subject: &Subject, folder: &Path) -> Result<Run, Stop> {
     let file = &scenario.file;
     let spec = file.dataset.clone().unwrap_or_default();
-    let mut config = RunConfig::parse(
-        "seed = 1\n[dataset]\npath = \"data\"\n[batch]\nglobal-batch-size = 32\n[policy]\nplugin = \"\"\n",
-        &scenario.shown,
-        folder,
-    )?;
+    let mut config = RunConfig::parse(TEMPLATE, "", folder)?;
     config.seed = file.seed.unwrap_or(config.seed);
     config.steps = file.steps.or_else(|| steps(file));
     config.epochs = file.epochs;
@@ -68,9 +66,20 @@ fn open(scenario: &Scenario, subject: &Subject, folder: &Path) -> Result<Run, St
     Run::open(config).map_err(|error| match &error {
         // The host speaks of a plugin where its configuration is refused; anything else is the scenario's own.
         Error::Config { place, .. } if place.contains("plugin `") => error.into(),
-        Error::Config { problem, remedy, .. } => scenario.wrong(problem, remedy),
+        Error::Config { place, problem, remedy } => scenario.spot_of(key_of(place)).wrong(problem, remedy),
+        Error::Io { path, .. } if !path.starts_with(folder) => scenario.spot_of("pacing").wrong(error.to_string(), ""),
         _ => error.into(),
     })
+}
+
+/// A key of the run as the scenario has it: those of the template are told by their line there.
+fn key_of(place: &str) -> &str {
+    match place.split(':').nth(1) {
+        Some("1") => "seed",
+        Some("3") => "dataset.path",
+        Some("5") => "global-batch-size",
+        _ => place,
+    }
 }
 
 /// Steps of a scenario that says none: as many as show what it expects, or those of its epochs.
@@ -87,21 +96,24 @@ fn dataset(scenario: &Scenario, spec: &DatasetSpec, folder: &Path, config: &mut 
             config.dataset.path = absolute(&scenario.folder().join(path))?;
             config.dataset.sequence_length = spec.sequence_length;
             config.dataset.stride = spec.stride;
-            open_dataset(scenario, spec, path)?
+            open_dataset(scenario, spec, path).map_err(|error| match error {
+                Error::Interrupted { .. } | Error::Internal { .. } => error.into(),
+                _ => scenario.spot_of("dataset.path").wrong(error.to_string(), ""),
+            })?
         }
         None => {
             let path = folder.join("data");
-            write_documents(&path, spec.samples.unwrap_or(SAMPLES), lengths)?;
+            write_documents(&path, spec.samples.unwrap_or(SAMPLES), lengths, &|| scenario.breathe())?;
             Dataset::open(&path)?
         }
     };
     if spec.path.is_some() && spec.columns.values().any(|column| *column == ColumnSpec::Lengths) {
         let remedy = "with `path`, run `curricle analyze` with the metric `seqlen`";
-        return Err(scenario.wrong("`\"lengths\"` is a column of synthetic samples", remedy));
+        return Err(scenario.spot_of("dataset.columns").wrong("`\"lengths\"` is a column of synthetic samples", remedy));
     }
     let fingerprint = opened.fingerprint().to_string();
     let files = ColumnFiles { folder, fingerprint, samples: opened.len(), lengths };
-    config.columns = files.make(&spec.columns)?;
+    config.columns = files.make(&spec.columns, &|| scenario.breathe())?;
     Ok(())
 }
 

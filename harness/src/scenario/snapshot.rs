@@ -18,8 +18,10 @@ impl Scenario {
         let Some(lines) = &self.file.expect.snapshot else { return Ok(None) };
         let path = self.snapshot_path();
         let found = found(*lines.get_ref());
-        let there = if path.is_file() { Some(atomic::read_text(&path)?) } else { None };
-        if there.as_deref() == Some(found.as_str()) {
+        let there = if path.is_file() { atomic::read_text(&path).map(Some) } else { Ok(None) };
+        // Whoever checks out a text may get other line ends.
+        let there = there.map(|there| there.map(|text| text.replace("\r\n", "\n")));
+        if matches!(&there, Ok(Some(there)) if *there == found) {
             return Ok(Some("as in the snapshot".into()));
         }
         if self.update {
@@ -27,6 +29,7 @@ impl Scenario {
             return Ok(Some(format!("snapshot written to {}", path.display())));
         }
         let place = self.place(lines.span().start);
+        let there = there.map_err(|error| Failure::new(error.to_string(), "`--update` writes it again").at(place.clone()))?;
         let remedy = "look whether the change is meant; `--update` writes it down";
         Err(match there {
             Some(there) => Failure::new(format!("it differs from `{}`", path.display()), remedy).at(place).with_diff(there, found).into(),

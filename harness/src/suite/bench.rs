@@ -94,7 +94,7 @@ impl<'a> Bench<'a> {
         }
         let folder = self.folder().join(format!("columns-{samples}"));
         std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-        let stage = Rc::new(Stage::new(self.setting, samples, &folder)?);
+        let stage = Rc::new(Stage::new(self.setting, samples, &folder, &|| self.breathe())?);
         self.stages.borrow_mut().insert(samples, stage.clone());
         Ok(stage)
     }

@@ -28,10 +28,10 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Makes the columns, in a folder.
-    pub(crate) fn new(setting: &Setting, samples: u64, folder: &Path) -> Result<Stage> {
+    /// Makes the columns, in a folder. Ends early where `breathe` says so.
+    pub(crate) fn new(setting: &Setting, samples: u64, folder: &Path, breathe: &dyn Fn() -> Result<()>) -> Result<Stage> {
         let files = ColumnFiles { folder, fingerprint: "0".repeat(32), samples, lengths: setting.lengths };
-        let columns = Arc::new(open(&files.make(&setting.columns)?, samples)?);
+        let columns = Arc::new(open(&files.make(&setting.columns, breathe)?, samples)?);
         Ok(Stage { samples, lengths: setting.lengths, columns, setting: setting.clone() })
     }
 

@@ -71,13 +71,27 @@ fn scenarios_of_a_component_run_after_the_suite_and_a_typo_is_one_failure() {
     let printed = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(4), "{printed}");
     assert!(printed.contains("ok      scenario good"), "{printed}");
-    assert!(
-        printed.contains("FAILED  scenario bad") && printed.contains("bad.toml:3:2: unknown key `expct`; did you mean `expect`?"),
-        "{printed}"
-    );
+    for words in ["FAILED  scenario bad", "unknown key `expct`", "bad.toml:3:2", "mend: did you mean `expect`?"] {
+        assert!(printed.contains(words), "{words}: {printed}");
+    }
     // The configuration of the good one is the suite's, too.
     assert!(printed.contains("ok      any-order"), "{printed}");
     curricle_ok(&[&args[..4], &["--only", "scenario"]].concat());
+}
+
+#[test]
+fn a_scenario_that_cannot_be_read_is_told_to_programs_in_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bad.toml");
+    fs::write(&path, "x = \n").unwrap();
+    let scenario = word(&path);
+    let output = curricle(&["test", &word(&plugin("cosine")), "--scenario", &scenario, "--only", "scenario", "--config", COSINE, "--json"]);
+    assert_eq!(output.status.code(), Some(4));
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let check = &said["plugins"][0]["checks"][0];
+    assert_eq!(check["place"], format!("{scenario}:1:5"), "{check}");
+    assert!(check["remedy"].as_str().unwrap().starts_with("correct the scenario"), "{check}");
+    assert!(check["reproduce"].as_str().unwrap().ends_with("--only bad"), "{check}");
 }
 
 #[test]

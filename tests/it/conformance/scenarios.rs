@@ -138,6 +138,48 @@ fn a_scenario_that_is_wrong_itself_is_no_refusal_of_the_plugins() {
 }
 
 #[test]
+fn words_of_a_refusal_are_those_of_the_plugin_or_its_schema_alone() {
+    let says = |config: &str, by: &str, says: &str| {
+        format!("[dataset]\nsamples = 10\n[config]\n{config}\n[expect]\nrefused = {{ by = \"{by}\", says = \"{says}\" }}\n")
+    };
+    run("uniform", &says("epochs = 0", "config", "`epochs`")).assert();
+    // The path of its file, and what the host advises.
+    assert!(fails("uniform", &says("epochs = 0", "config", "uniform.wasm")).contains("it refused otherwise"));
+    let data = |word: &str| says("column = \"nowhere\"\nweights = { a = 1.0 }", "data", word);
+    run("mixture", &data("nowhere")).assert();
+    assert!(fails("mixture", &data("change the configuration")).contains("it refused otherwise"));
+}
+
+#[test]
+fn what_is_refused_or_missing_is_told_with_its_place_in_the_scenario() {
+    let told = fails("uniform", "[dataset]\nsamples = 10\n[config]\nepochs = 0\n[expect]\n");
+    assert!(told.contains("key `epochs`: found 0") && told.contains("at DIR/warm.toml:4:10"), "{told}");
+    let told = fails("curriculum", &CURRICULUM.replace("by = \"value\"", "by = \"size\"").replace("[config]", "[expect]\n[config]"));
+    assert!(told.contains("metrics[0]") && told.contains("at DIR/warm.toml:16:38"), "{told}");
+    let told = fails("uniform", "global-batch-size = 0\n[expect]\n");
+    assert!(told.contains("at DIR/warm.toml:1:21"), "{told}");
+    let told = fails("uniform", "[dataset]\npath = \"nowhere\"\n[expect]\n");
+    assert!(told.contains("nowhere") && told.contains("at DIR/warm.toml:2:8"), "{told}");
+    let told = fails("uniform", "steps = 2\n[pacing.p]\nkind = \"plugin\"\nplugin = \"no.wasm\"\n[expect]\n");
+    assert!(told.contains("no.wasm") && told.contains("at DIR/warm.toml:"), "{told}");
+}
+
+#[test]
+fn more_data_than_a_test_should_make_is_refused_before_it_is_made() {
+    let of = |dataset: &str| format!("[dataset]\n{dataset}\n[expect]\n");
+    let told = fails("uniform", &of("lengths = 4294967295"));
+    assert!(told.contains("a synthetic sample of 4 294 967 295 tokens") && told.contains("warm.toml:2:11"), "{told}");
+    let told = fails("uniform", &of("samples = 900000000"));
+    assert!(told.contains("900 000 000 synthetic samples") && told.contains("give at most 100 000 000"), "{told}");
+    let told = fails("uniform", &of("samples = 90000000\nlengths = 1000"));
+    assert!(told.contains("about 90 000 000 000 synthetic tokens in all"), "{told}");
+    let told = fails("seqlen", &of("samples = 1000000\nlengths = 1000"));
+    assert!(told.contains("about 1 000 000 000 synthetic tokens in all"), "{told}");
+    let told = fails("cosine", "[config]\nmin = 0\nmax = 8\nsteps = 4\n[expect]\nsnapshot = 9000000000000000000\n");
+    assert!(told.contains("a snapshot of 9 000 000 000 000 000 000 lines") && told.contains("warm.toml:6:12"), "{told}");
+}
+
+#[test]
 fn keys_of_a_dataset_that_do_not_go_together_are_told_with_their_place() {
     let of = |dataset: &str| format!("[dataset]\n{dataset}\n[expect]\n");
     let told = fails("uniform", &of("samples = 10\nsequence-length = 4"));
@@ -194,13 +236,17 @@ fn the_suite_has_columns_like_those_beside_the_dataset_of_the_scenario() {
 
 #[test]
 fn a_plugin_that_does_not_start_is_asked_no_more() {
-    let asked = Rc::new(Cell::new(0));
-    let counted = asked.clone();
-    let suite = Suite::of(plugin("mixture")).unwrap().config(json!({"column": "nowhere", "weights": {"a": 1.0}})).quick();
-    let report = suite.interrupted(move || counted.replace(counted.get() + 1) > 1000).run().unwrap();
+    let ask = |only: &str| {
+        let asked = Rc::new(Cell::new(0));
+        let counted = asked.clone();
+        let suite = Suite::of(plugin("mixture")).unwrap().config(json!({"column": "nowhere", "weights": {"a": 1.0}})).quick();
+        let report = suite.only(only).interrupted(move || counted.replace(counted.get() + 1) > 1000).run().unwrap();
+        (asked.get(), report)
+    };
+    let (all, report) = ask("");
     assert_eq!(report.failed(), 1, "{report}");
     assert!(report.checks.iter().skip(2).all(|check| matches!(check.outcome, Outcome::Skipped { .. })), "{report}");
-    assert_eq!(asked.get(), 0, "a check that is skipped asks whether to stop");
+    assert_eq!(all, ask("starts").0, "a check that is skipped asks whether to stop");
 }
 
 #[test]
@@ -215,6 +261,13 @@ fn a_snapshot_is_written_on_request_and_compared_from_then_on() {
     assert_eq!(snap.lines().count(), 2, "{snap}");
     assert!(snap.starts_with("step 0: 4 of `"), "{snap}");
     read().run(plugin("uniform")).unwrap().assert();
+    // As git may check it out.
+    fs::write(folder.path().join("warm.snap"), snap.replace('\n', "\r\n")).unwrap();
+    read().run(plugin("uniform")).unwrap().assert();
+    fs::write(folder.path().join("warm.snap"), b"\xff").unwrap();
+    let unread = read().run(plugin("uniform")).unwrap().to_string();
+    assert!(unread.contains("warm.snap") && unread.contains("`--update` writes it again"), "{unread}");
+    read().update(true).run(plugin("uniform")).unwrap().assert();
     fs::write(&path, text.replace("steps = 3", "steps = 3\nseed = 2")).unwrap();
     let other = read().run(plugin("uniform")).unwrap();
     assert!(!other.is_ok() && other.to_string().contains("+ step 0: 4 of"), "{other}");

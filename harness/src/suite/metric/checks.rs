@@ -207,7 +207,7 @@ pub(super) fn threads(bench: &Bench<'_>) -> Checked {
 fn dataset(bench: &Bench<'_>, n: u64) -> Result<Dataset, Stop> {
     let path = bench.folder().join(format!("tokens-{n}"));
     if n <= QUICK {
-        write_documents(&path, n, Lengths { from: 0, to: 64 })?;
+        write_documents(&path, n, Lengths { from: 0, to: 64 }, &|| bench.breathe())?;
         return Ok(Dataset::open(&path)?);
     }
     let path = path.with_extension("u8");
