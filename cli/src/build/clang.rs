@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 pub(crate) use self::compiler::Compiler;
-use super::adapter;
+use super::{adapter, turn::Turn};
 use crate::project::{Kind, Language, Manifest};
 
 /// Builds a project into a component.
@@ -22,7 +22,9 @@ pub(super) fn build(manifest: &Manifest) -> Result<Vec<u8>> {
     let manifest = &manifest;
     let plus = manifest.language == Language::Cpp;
     let compiler = Compiler::find(plus)?;
-    let workshop = manifest.workshop()?.join("c");
+    let workshop = manifest.workshop()?;
+    let _turn = Turn::wait(&workshop)?;
+    let workshop = workshop.join("c");
     let library = library::write(manifest, &workshop)?;
 
     let mut ours = compile(&compiler, manifest.kind);

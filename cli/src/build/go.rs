@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{adapter, bindings, tools};
+use super::{adapter, bindings, tools, turn::Turn};
 use crate::project::{Kind, Manifest};
 
 /// The first release that can build a plugin: its functions are exported by `go:wasmexport`, and `go.mod` asks for it.
@@ -52,8 +52,13 @@ pub(super) fn build(manifest: &Manifest) -> Result<Vec<u8>> {
     if !project.join("go.mod").is_file() {
         bail!("`{}` has no `go.mod`; write one:\n\nmodule {}\n\n{MODULE}\n", manifest.folder.display(), manifest.name);
     }
-    module(manifest, &manifest.workshop()?.join("go"))?;
-    let linked = project.join("target").join("curricle").join("plugin.wasm");
+    let workshop = manifest.workshop()?;
+    let _turn = Turn::wait(&workshop)?;
+    module(manifest, &workshop.join("go"))?;
+    // Apart from components, which are put into the folder above it when a project is tested.
+    let linked = project.join("target").join("curricle").join("linked");
+    fs::create_dir_all(&linked).with_context(|| format!("cannot create folder `{}`", linked.display()))?;
+    let linked = linked.join("plugin.wasm");
     let status = Command::new(&go)
         .current_dir(&project)
         .args(["build", "-trimpath", "-buildvcs=false", "-buildmode=c-shared", "-ldflags=-s -w", "-o"])

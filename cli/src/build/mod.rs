@@ -13,6 +13,7 @@ mod python;
 mod section;
 mod toolchain;
 pub(crate) mod tools;
+mod turn;
 mod wit;
 
 use std::{

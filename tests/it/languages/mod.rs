@@ -6,6 +6,8 @@ mod examples;
 mod equality;
 /// Builds, and what is said where there is none.
 mod building;
+/// Interrupts, and builds at once.
+mod processes;
 /// What is wrong is refused alike.
 mod refusals;
 /// Memory stays flat, whatever is allocated.
