@@ -43,7 +43,7 @@ pub(crate) fn interrupted() -> bool {
 }
 
 /// How long after the end of a child process an interrupt that ended it may still be on its way to the thread that hears it here.
-const LAG: Duration = Duration::from_millis(50);
+const LAG: Duration = Duration::from_millis(100);
 
 /// An error if somebody asked to stop. For after a child process, which is sent the same signal: whatever it says of its end, or makes of the
 /// signal, is no failure of its own. `well` is whether it succeeded.

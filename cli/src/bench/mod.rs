@@ -78,7 +78,10 @@ pub(crate) fn run(args: Args) -> Result<()> {
     };
     // As often as in the sandbox, which may have run out of time before.
     let times = works.iter().map(|work| work.time.len() as u64).max().unwrap_or(0);
-    let native = project.filter(|_| !args.no_native).and_then(|project| native(&project, seen.kind, &config, &pacings, times));
+    let native = match project.filter(|_| !args.no_native) {
+        Some(project) => native(&project, seen.kind, &config, &pacings, times)?,
+        None => None,
+    };
     if args.json {
         return terminal::print_json(&facts(&path, &seen, &config, &works, native.as_ref()));
     }
@@ -145,15 +148,17 @@ fn of_scenarios(folder: &Path) -> Result<Setting> {
 }
 
 /// Times of the native build, if the project has one; why not, on standard error, if it should have.
-fn native(project: &Path, kind: Kind, config: &Value, pacings: &Pacings, times: u64) -> Option<Vec<Spread>> {
+fn native(project: &Path, kind: Kind, config: &Value, pacings: &Pacings, times: u64) -> Result<Option<Vec<Spread>>> {
     if !matches!(Project::open(project), Ok(Project::Cargo(_))) {
-        return None;
+        return Ok(None);
     }
     match native::measure(project, kind, config, pacings, times) {
-        Ok(spreads) => Some(spreads),
+        Ok(spreads) => Ok(Some(spreads)),
         Err(error) => {
+            // Who asks to stop wants no table without it either.
+            terminal::stop_if_asked(true, "measuring natively")?;
             eprintln!("not measured natively: {error:#}");
-            None
+            Ok(None)
         }
     }
 }

@@ -13,7 +13,10 @@ use anyhow::{Context, Result, bail};
 
 pub(crate) use self::compiler::Compiler;
 use super::{adapter, turn::Turn};
-use crate::project::{Kind, Language, Manifest};
+use crate::{
+    project::{Kind, Language, Manifest},
+    terminal,
+};
 
 /// Builds a project into a component.
 pub(super) fn build(manifest: &Manifest) -> Result<Vec<u8>> {
@@ -115,6 +118,7 @@ fn theirs(compiler: &Compiler, manifest: &Manifest, source: &Path, workshop: &Pa
 fn succeed(mut command: Command, problem: &str) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let status = command.stdin(Stdio::null()).status().with_context(|| format!("cannot start `{name}`"))?;
+    terminal::stop_if_asked(status.success(), "building")?;
     if !status.success() {
         bail!("{problem}");
     }

