@@ -62,7 +62,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<()> {
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let (path, project) = if args.plugin.is_dir() {
-        let build::Built { path, folder, .. } = built(&args.plugin, folder.path())?;
+        let build::Built { path, folder, .. } = built(&args.plugin)?;
         (path, Some(folder))
     } else {
         (plugin::find(&args.plugin.to_string_lossy())?, None)
@@ -88,9 +88,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
     print(&seen, &config, &works, native.as_ref())
 }
 
-/// The one component of a project.
-fn built(project: &Path, out: &Path) -> Result<build::Built> {
-    let mut built = build::build(project, &out.join("built"))?;
+/// The one component of a project, where `curricle test` puts it too.
+fn built(project: &Path) -> Result<build::Built> {
+    let mut built = build::build(project, &project.join("target").join("curricle"))?;
     match (built.pop(), built.is_empty()) {
         (Some(one), true) => Ok(one),
         _ => bail!("`{}` is a workspace of several plugins; name the folder of one", project.display()),
