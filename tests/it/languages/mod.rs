@@ -14,3 +14,5 @@ mod refusals;
 mod soak;
 /// The reader of the configuration that plugins in C have.
 mod json;
+/// Texts of plugins in C that are no UTF-8, or longer than a line.
+mod utf8;
