@@ -10,6 +10,8 @@ use curricle::plugin;
 use serde::Deserialize;
 use toml::de::DeTable;
 
+use crate::text;
+
 /// The file that describes a project in any language but Rust, which has its `Cargo.toml`.
 pub(crate) const MANIFEST: &str = "curricle.toml";
 
@@ -112,7 +114,7 @@ impl Project {
 
 impl Manifest {
     fn read(path: &Path) -> Result<Manifest> {
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let text = text::without_mark(fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?);
         // The error of the reader shows the line and what is accepted there.
         let mut manifest: Manifest =
             toml::from_str(&text).with_context(|| format!("`{}` is no description of a plugin", path.display()))?;
@@ -160,7 +162,7 @@ impl Manifest {
     pub(crate) fn schema(&self) -> Result<String> {
         let Some(file) = &self.schema else { return Ok(String::new()) };
         let path = self.folder.join(file);
-        fs::read_to_string(&path).with_context(|| format!("cannot read the schema `{}`", path.display()))
+        fs::read_to_string(&path).map(text::without_mark).with_context(|| format!("cannot read the schema `{}`", path.display()))
     }
 
     fn check_schema(&self) -> Result<()> {
@@ -205,6 +207,7 @@ mod tests {
         fs::write(folder.path().join(MANIFEST), manifest).unwrap();
         fs::write(folder.path().join("a.py"), "").unwrap();
         fs::write(folder.path().join("bad.json"), "{").unwrap();
+        fs::write(folder.path().join("marked.json"), "\u{feff}{}").unwrap();
         fs::write(folder.path().join("wrong.json"), r#"{"properties": {"steps": {"minimum": "x"}}}"#).unwrap();
         let project = Project::open(folder.path());
         (folder, project)
@@ -253,6 +256,15 @@ mod tests {
         assert_eq!(text, "`curricle.toml:3:11`: its summary has 257 bytes, at most 256 are allowed");
         let text = refusal(&format!("{GOOD}schema = \"wrong.json\"\n"));
         assert!(text.starts_with("`wrong.json`, at `/properties/steps/minimum`: its config-schema is no JSON Schema: \"x\""), "{text}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_manifest_or_schema() {
+        let (_folder, project) = project(&format!("\u{feff}{GOOD}schema = \"marked.json\"\n"));
+        let Project::Manifest(manifest) = project.unwrap() else { panic!("no manifest") };
+        assert_eq!(manifest.schema().unwrap(), "{}");
+        let text = refusal(&format!("\u{feff}{}", GOOD.replace("name = \"a\"", "name = \"A\"")));
+        assert!(text.starts_with("`curricle.toml:1:8`: "), "{text}");
     }
 
     #[test]
