@@ -23,6 +23,7 @@ mod simulate;
 mod summary;
 mod terminal;
 mod test;
+mod text;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use curricle::plugin;
 use serde::Deserialize;
+use toml::de::DeTable;
+
+use crate::text;
 
 /// The file that describes a project in any language but Rust, which has its `Cargo.toml`.
 pub(crate) const MANIFEST: &str = "curricle.toml";
@@ -110,7 +114,7 @@ impl Project {
 
 impl Manifest {
     fn read(path: &Path) -> Result<Manifest> {
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let text = text::without_mark(fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?);
         // The error of the reader shows the line and what is accepted there.
         let mut manifest: Manifest =
             toml::from_str(&text).with_context(|| format!("`{}` is no description of a plugin", path.display()))?;
@@ -129,7 +133,20 @@ impl Manifest {
             }
         }
         manifest.check_schema()?;
+        manifest.check_description(path, &text)?;
         Ok(manifest)
+    }
+
+    /// What the plugin will say of itself, held to the contract while its places are known.
+    fn check_description(&self, path: &Path, text: &str) -> Result<()> {
+        let Some(flaw) = plugin::find_flaw(&self.name, &self.version, &self.summary, &self.schema()?) else { return Ok(()) };
+        match &self.schema {
+            Some(file) if flaw.field == "config-schema" => {
+                let place = if flaw.pointer.is_empty() { String::new() } else { format!(", at `{}`", flaw.pointer) };
+                bail!("`{}`{place}: {}", self.folder.join(file).display(), flaw.problem)
+            }
+            _ => bail!("`{}{}`: {}", path.display(), place_of(text, flaw.field), flaw.problem),
+        }
     }
 
     /// The source files; the first is the entry.
@@ -145,7 +162,7 @@ impl Manifest {
     pub(crate) fn schema(&self) -> Result<String> {
         let Some(file) = &self.schema else { return Ok(String::new()) };
         let path = self.folder.join(file);
-        fs::read_to_string(&path).with_context(|| format!("cannot read the schema `{}`", path.display()))
+        fs::read_to_string(&path).map(text::without_mark).with_context(|| format!("cannot read the schema `{}`", path.display()))
     }
 
     fn check_schema(&self) -> Result<()> {
@@ -167,6 +184,18 @@ impl Manifest {
     }
 }
 
+/// `:line:column` of the value of a key, both counted from 1; nothing where the text does not have it.
+fn place_of(text: &str, key: &str) -> String {
+    let place = || {
+        let document = DeTable::parse(text).ok()?;
+        let (_, value) = document.get_ref().iter().find(|(name, _)| name.get_ref() == key)?;
+        let before = text.get(..value.span().start)?;
+        let line = before.matches('\n').count() + 1;
+        Some(format!(":{line}:{}", before.rsplit('\n').next()?.chars().count() + 1))
+    };
+    place().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +207,8 @@ mod tests {
         fs::write(folder.path().join(MANIFEST), manifest).unwrap();
         fs::write(folder.path().join("a.py"), "").unwrap();
         fs::write(folder.path().join("bad.json"), "{").unwrap();
+        fs::write(folder.path().join("marked.json"), "\u{feff}{}").unwrap();
+        fs::write(folder.path().join("wrong.json"), r#"{"properties": {"steps": {"minimum": "x"}}}"#).unwrap();
         let project = Project::open(folder.path());
         (folder, project)
     }
@@ -213,6 +244,27 @@ mod tests {
         let text = refusal(&format!("{GOOD}schema = \"bad.json\"\n"));
         assert!(text.starts_with("`bad.json` is no JSON; a schema is a JSON Schema (draft 2020-12): EOF while parsing"), "{text}");
         assert!(text.contains("line 1"), "{text}");
+    }
+
+    #[test]
+    fn what_the_contract_forbids_is_refused_with_its_place_before_anything_is_built() {
+        let text = refusal(&GOOD.replace("0.1.0", "one"));
+        assert_eq!(text, "`curricle.toml:2:11`: its version is `one`, a semantic version such as `1.4.0` is expected");
+        let text = refusal(&GOOD.replace("name = \"a\"", "name = \"../up\""));
+        assert!(text.starts_with("`curricle.toml:1:8`: it calls itself `../up`, a name is 1 to 64 of a-z"), "{text}");
+        let text = refusal(&GOOD.replace("A.", &"A".repeat(257)));
+        assert_eq!(text, "`curricle.toml:3:11`: its summary has 257 bytes, at most 256 are allowed");
+        let text = refusal(&format!("{GOOD}schema = \"wrong.json\"\n"));
+        assert!(text.starts_with("`wrong.json`, at `/properties/steps/minimum`: its config-schema is no JSON Schema: \"x\""), "{text}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_manifest_or_schema() {
+        let (_folder, project) = project(&format!("\u{feff}{GOOD}schema = \"marked.json\"\n"));
+        let Project::Manifest(manifest) = project.unwrap() else { panic!("no manifest") };
+        assert_eq!(manifest.schema().unwrap(), "{}");
+        let text = refusal(&format!("\u{feff}{}", GOOD.replace("name = \"a\"", "name = \"A\"")));
+        assert!(text.starts_with("`curricle.toml:1:8`: "), "{text}");
     }
 
     #[test]

@@ -42,6 +42,21 @@ pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
+/// How long after the end of a child process an interrupt that ended it may still be on its way to the thread that hears it here.
+const LAG: Duration = Duration::from_millis(100);
+
+/// An error if somebody asked to stop. For after a child process, which is sent the same signal: whatever it says of its end, or makes of the
+/// signal, is no failure of its own. `well` is whether it succeeded.
+pub(crate) fn stop_if_asked(well: bool, doing: &str) -> Result<(), curricle::Error> {
+    if !well && !interrupted() {
+        std::thread::sleep(LAG);
+    }
+    if !interrupted() {
+        return Ok(());
+    }
+    Err(curricle::Error::Interrupted { doing: doing.to_owned(), remedy: "run the same command again".into() })
+}
+
 /// A progress bar on standard error, with rate and time left; silent where nobody watches.
 pub(crate) fn progress(total: u64, unit: &str, what: &str) -> ProgressBar {
     let bar = if io::stderr().is_terminal() { ProgressBar::new(total) } else { ProgressBar::hidden() };

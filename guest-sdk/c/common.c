@@ -1,5 +1,6 @@
 /* Refusals, the log, memory: what every kind of plugin has. */
 #include "glue.h"
+#include "curricle_utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,7 +36,8 @@ static wit_string_t format_text(const char *format, va_list arguments) {
     if (size < 0) size = 0;
     char *text = curricle_memory((size_t)size + 1, 1);
     vsnprintf(text, (size_t)size + 1, format, arguments);
-    return (wit_string_t){ (uint8_t *)text, (size_t)size };
+    /* A format such as `%.3s` may have cut a character in two. */
+    return (wit_string_t){ (uint8_t *)text, curricle_utf8_mend((uint8_t *)text, (size_t)size) };
 }
 
 static curricle_ok refuse(uint8_t tag, const char *format, va_list arguments) {

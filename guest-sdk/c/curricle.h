@@ -38,7 +38,7 @@ curricle_ok curricle_exhausted(void);                                           
 
 typedef enum { CURRICLE_DEBUG, CURRICLE_INFO, CURRICLE_WARN, CURRICLE_ERROR } curricle_level;
 
-/* Speaks to a person. At most 1 KiB a line and 64 lines a call are kept. */
+/* Speaks to a person. At most 1 KiB a line and 64 lines a call are kept. Here and in refusals what is no UTF-8 becomes `?`. */
 void curricle_log(curricle_level level, const char *format, ...) CURRICLE_PRINTF(2, 3);
 
 /* Bytes that grow: what you save, or hand over of a pass. */

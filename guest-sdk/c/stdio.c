@@ -1,6 +1,7 @@
 /* What is printed goes to the log, a line at a time. There are no other files: weak, so that a plugin that asks for some links all the same, and
  * finds none. */
 #include "glue.h"
+#include "curricle_utf8.h"
 
 #include <string.h>
 #include <wasi/api.h>
@@ -8,9 +9,12 @@
 static char line[1024];
 static size_t length;
 
-static void flush(void) {
-    if (length) curricle_log(CURRICLE_INFO, "%.*s", (int)length, line);
-    length = 0;
+/* Logs the line, but for so many bytes at its end, which begin the next one. */
+static void flush(size_t rest) {
+    size_t told = length - rest;
+    if (told) curricle_log(CURRICLE_INFO, "%.*s", (int)told, line);
+    memmove(line, line + told, rest);
+    length = rest;
 }
 
 __attribute__((weak)) __wasi_errno_t __wasi_fd_write(
@@ -21,8 +25,13 @@ __attribute__((weak)) __wasi_errno_t __wasi_fd_write(
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < pieces[i].buf_len; j++) {
             char c = (char)pieces[i].buf[j];
-            if (c == '\n' || length == sizeof line) flush();
-            if (c != '\n') line[length++] = c;
+            if (c == '\n') {
+                flush(0);
+                continue;
+            }
+            /* A line that is too long is cut between two characters. */
+            if (length == sizeof line) flush(curricle_utf8_begun((const uint8_t *)line, length));
+            line[length++] = c;
         }
         *written += pieces[i].buf_len;
     }

@@ -58,6 +58,9 @@ fn a_rust_project_is_measured_beside_its_native_build() {
     let facts = measured(&[&project, "--steps", "150"]);
     let work = &facts["works"][0];
     assert!(work["native_ns"]["n"].as_u64().unwrap() >= 100 && work["native_ratio"].as_f64().unwrap() > 0.0, "{facts}");
+    // What was measured is there to be looked at.
+    assert_eq!(facts["path"], format!("{project}/target/curricle/quick.wasm"));
+    assert!(folder.path().join("quick/target/curricle/quick.wasm").is_file());
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn a_file_of_another_tool_that_is_no_plugin_is_refused_with_file_and_mend() {
     let foreign = refusal(
         r#"(component (import "wasi:clocks/wall-clock@0.2.0" (instance)) (instance $i) (export "curricle:plugin/pacing@0.1.0" (instance $i)))"#,
     );
-    assert!(foreign.starts_with("error: `mine.wasm` is no plugin: "), "{foreign}");
+    assert!(foreign.starts_with("error: `mine.wasm` is no plugin: plugin `mine.wasm`, "), "{foreign}");
     assert!(
         foreign.contains("it imports what a pacing function is not given: `wasi:clocks/wall-clock@0.2.0`; build it without WASI"),
         "{foreign}"

@@ -62,7 +62,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<()> {
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let (path, project) = if args.plugin.is_dir() {
-        let build::Built { path, folder, .. } = built(&args.plugin, folder.path())?;
+        let build::Built { path, folder, .. } = built(&args.plugin)?;
         (path, Some(folder))
     } else {
         (plugin::find(&args.plugin.to_string_lossy())?, None)
@@ -78,16 +78,19 @@ pub(crate) fn run(args: Args) -> Result<()> {
     };
     // As often as in the sandbox, which may have run out of time before.
     let times = works.iter().map(|work| work.time.len() as u64).max().unwrap_or(0);
-    let native = project.filter(|_| !args.no_native).and_then(|project| native(&project, seen.kind, &config, &pacings, times));
+    let native = match project.filter(|_| !args.no_native) {
+        Some(project) => native(&project, seen.kind, &config, &pacings, times)?,
+        None => None,
+    };
     if args.json {
         return terminal::print_json(&facts(&path, &seen, &config, &works, native.as_ref()));
     }
     print(&seen, &config, &works, native.as_ref())
 }
 
-/// The one component of a project.
-fn built(project: &Path, out: &Path) -> Result<build::Built> {
-    let mut built = build::build(project, &out.join("built"))?;
+/// The one component of a project, where `curricle test` puts it too.
+fn built(project: &Path) -> Result<build::Built> {
+    let mut built = build::build(project, &project.join("target").join("curricle"))?;
     match (built.pop(), built.is_empty()) {
         (Some(one), true) => Ok(one),
         _ => bail!("`{}` is a workspace of several plugins; name the folder of one", project.display()),
@@ -145,15 +148,17 @@ fn of_scenarios(folder: &Path) -> Result<Setting> {
 }
 
 /// Times of the native build, if the project has one; why not, on standard error, if it should have.
-fn native(project: &Path, kind: Kind, config: &Value, pacings: &Pacings, times: u64) -> Option<Vec<Spread>> {
+fn native(project: &Path, kind: Kind, config: &Value, pacings: &Pacings, times: u64) -> Result<Option<Vec<Spread>>> {
     if !matches!(Project::open(project), Ok(Project::Cargo(_))) {
-        return None;
+        return Ok(None);
     }
     match native::measure(project, kind, config, pacings, times) {
-        Ok(spreads) => Some(spreads),
+        Ok(spreads) => Ok(Some(spreads)),
         Err(error) => {
+            // Who asks to stop wants no table without it either.
+            terminal::stop_if_asked(true, "measuring natively")?;
             eprintln!("not measured natively: {error:#}");
-            None
+            Ok(None)
         }
     }
 }

@@ -16,6 +16,7 @@ use super::{
     measure::{BATCH, CHUNK, PACKED},
     spread::Spread,
 };
+use crate::terminal;
 
 /// Builds the program for the crate in `folder` and runs it: times of each work, in the order of the sandboxed ones.
 ///
@@ -42,12 +43,14 @@ pub(super) fn measure(folder: &Path, kind: Kind, config: &Value, pacings: &Pacin
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--release", "--quiet", "--target-dir"]).arg(place.join("target")).current_dir(&place);
     let output = cargo.stdin(Stdio::null()).output().context("cannot start cargo; install Rust from rustup.rs")?;
+    terminal::stop_if_asked(output.status.success(), "measuring natively")?;
     if !output.status.success() {
         bail!("the native build failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     let asked = place.join("asked.json");
     put(&asked, &question(kind, config, pacings, times, &place)?.to_string())?;
     let output = Command::new(place.join("target/release/curricle-bench-native")).arg(&asked).stdin(Stdio::null()).output()?;
+    terminal::stop_if_asked(output.status.success(), "measuring natively")?;
     if !output.status.success() {
         bail!("natively the plugin refused or failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
@@ -110,6 +113,7 @@ impl Package {
         let mut cargo = Command::new("cargo");
         cargo.args(["metadata", "--format-version", "1", "--manifest-path"]).arg(&manifest);
         let output = cargo.stdin(Stdio::null()).output().context("cannot start cargo; install Rust from rustup.rs")?;
+        terminal::stop_if_asked(output.status.success(), "measuring natively")?;
         if !output.status.success() {
             bail!("cargo cannot read `{}`: {}", manifest.display(), String::from_utf8_lossy(&output.stderr).trim());
         }

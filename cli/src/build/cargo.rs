@@ -14,6 +14,7 @@ use super::{
     layout::Layout,
     toolchain::{TARGET, Toolchain},
 };
+use crate::terminal;
 
 /// The core module of one plugin.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,6 +53,7 @@ pub(super) fn build(folder: &Path, toolchain: &Toolchain) -> Result<Vec<Module>>
     }
     cargo.args(["--config", "profile.release.panic=\"abort\""]);
     let output = cargo.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("cannot start cargo; install Rust from rustup.rs")?;
+    terminal::stop_if_asked(output.status.success(), "building")?;
     if !output.status.success() {
         bail!("cargo could not build `{}`; its messages are above", folder.display());
     }

@@ -4,6 +4,7 @@ mod compiler;
 mod library;
 
 use std::{
+    fs, io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -11,14 +12,22 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 pub(crate) use self::compiler::Compiler;
-use super::adapter;
-use crate::project::{Kind, Language, Manifest};
+use super::{adapter, turn::Turn};
+use crate::{
+    project::{Kind, Language, Manifest},
+    terminal,
+};
 
 /// Builds a project into a component.
 pub(super) fn build(manifest: &Manifest) -> Result<Vec<u8>> {
+    let mut manifest = manifest.clone();
+    manifest.folder = unmistakable(&manifest.folder);
+    let manifest = &manifest;
     let plus = manifest.language == Language::Cpp;
     let compiler = Compiler::find(plus)?;
-    let workshop = manifest.workshop()?.join("c");
+    let workshop = manifest.workshop()?;
+    let _turn = Turn::wait(&workshop)?;
+    let workshop = workshop.join("c");
     let library = library::write(manifest, &workshop)?;
 
     let mut ours = compile(&compiler, manifest.kind);
@@ -42,7 +51,7 @@ pub(super) fn build(manifest: &Manifest) -> Result<Vec<u8>> {
     let mut link = if plus { compiler.plus() } else { compiler.plain() };
     link.args(compiler.link_args()).args(&objects).arg(workshop.join(library::TYPES)).arg("-o").arg(&module);
     succeed(link, &format!("`{}` could not be linked; each `plugin_` function of its kind must be defined", manifest.folder.display()))?;
-    let module = std::fs::read(&module).with_context(|| format!("cannot read `{}`", module.display()))?;
+    let module = fs::read(&module).with_context(|| format!("cannot read `{}`", module.display()))?;
     adapter::component(&manifest.name, &module)
 }
 
@@ -71,8 +80,18 @@ fn common(kind: Kind) -> Vec<&'static str> {
     arguments
 }
 
+/// A folder in words that clang takes neither for an option nor for a file of options.
+fn unmistakable(folder: &Path) -> PathBuf {
+    match folder.as_os_str().as_encoded_bytes().first() {
+        None => PathBuf::from("."),
+        Some(b'-' | b'@') => Path::new(".").join(folder),
+        Some(_) => folder.to_owned(),
+    }
+}
+
 fn theirs(compiler: &Compiler, manifest: &Manifest, source: &Path, workshop: &Path, object: &Path) -> Result<()> {
-    let plus = source.extension().is_some_and(|e| e != "c");
+    // Without an extension it is in the project's language.
+    let plus = source.extension().map_or(manifest.language == Language::Cpp, |extension| extension != "c");
     if plus && manifest.language == Language::C {
         bail!("`{}` is no source in C; write `language = \"cpp\"` in `curricle.toml` if it is C++", source.display());
     }
@@ -83,17 +102,23 @@ fn theirs(compiler: &Compiler, manifest: &Manifest, source: &Path, workshop: &Pa
     } else {
         command.arg("-std=c17");
     }
-    if !manifest.folder.as_os_str().is_empty() {
-        // What `assert` says of its file must not depend on where the project lies.
-        command.arg(format!("-ffile-prefix-map={}=.", manifest.folder.display()));
+    // What `assert` says of its file must not depend on where the project lies.
+    command.arg(format!("-ffile-prefix-map={}=.", manifest.folder.display()));
+    // An object of an earlier build must not pass for one of this.
+    match fs::remove_file(object) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("cannot remove `{}`", object.display()));
+        }
+        _ => {}
     }
-    command.arg("-I").arg(workshop).arg("-c").arg(source).arg("-o").arg(object);
+    command.arg("-I").arg(workshop).args(["-x", if plus { "c++" } else { "c" }, "-c"]).arg(source).arg("-o").arg(object);
     succeed(command, &format!("clang could not build `{}`; its messages are above", source.display()))
 }
 
 fn succeed(mut command: Command, problem: &str) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let status = command.stdin(Stdio::null()).status().with_context(|| format!("cannot start `{name}`"))?;
+    terminal::stop_if_asked(status.success(), "building")?;
     if !status.success() {
         bail!("{problem}");
     }

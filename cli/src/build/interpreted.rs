@@ -10,6 +10,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
+use crate::terminal;
+
 /// What marks a line that is for the plugin's author, among all that a tool prints.
 const MARK: &str = "curricle: ";
 /// Lines of a tool that failed without any such line which are shown.
@@ -81,6 +83,7 @@ pub(super) fn stem<'a>(entry: &'a Path, kinds: &[&str]) -> Result<&'a str> {
 pub(super) fn run(tool: &mut Command, name: &str, folder: &Path) -> Result<()> {
     tool.stdin(Stdio::null());
     let output = tool.output().with_context(|| format!("cannot start `{}`", tool.get_program().display()))?;
+    terminal::stop_if_asked(output.status.success(), "building")?;
     if output.status.success() {
         return Ok(());
     }

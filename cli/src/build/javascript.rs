@@ -10,7 +10,10 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::{interpreted, tools, wit};
-use crate::project::{Kind, Language, Manifest};
+use crate::{
+    project::{Kind, Language, Manifest},
+    terminal,
+};
 
 /// The release that is tested.
 const TOOL: &str = "@bytecodealliance/componentize-js@0.23.0";
@@ -108,6 +111,7 @@ fn compile(manifest: &Manifest, entry: &Path, folder: &Path, node: &Path) -> Res
     let mut command = Command::new(node);
     command.current_dir(folder).arg(compiler.join("bin/tsc")).args(["-p", "tsconfig.json"]);
     let output = command.output().with_context(|| format!("cannot start `{}`", node.display()))?;
+    terminal::stop_if_asked(output.status.success(), "building")?;
     if output.status.success() {
         return Ok(());
     }

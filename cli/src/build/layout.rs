@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::toolchain::Toolchain;
+use crate::terminal;
 
 /// What `cargo metadata` says of a workspace.
 #[derive(Debug, Deserialize)]
@@ -41,6 +42,7 @@ impl Layout {
         cargo.current_dir(folder).args(["metadata", "--format-version", "1", "--no-deps"]);
         let output =
             cargo.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("cannot start cargo; install Rust from rustup.rs")?;
+        terminal::stop_if_asked(output.status.success(), "building")?;
         if !output.status.success() {
             bail!("cargo could not read `{}`; its messages are above", folder.join("Cargo.toml").display());
         }

@@ -13,6 +13,7 @@ mod python;
 mod section;
 mod toolchain;
 pub(crate) mod tools;
+mod turn;
 mod wit;
 
 use std::{
@@ -84,6 +85,7 @@ pub(crate) fn build(source: &Path, out: &Path) -> Result<Vec<Built>> {
     } else {
         project(source)?
     };
+    terminal::stop_if_asked(true, "building")?;
     fs::create_dir_all(out).with_context(|| format!("cannot create folder `{}`", out.display()))?;
     components.into_iter().map(|(component, folder)| write(component, folder, out)).collect()
 }
@@ -114,6 +116,7 @@ fn write(component: Component, folder: PathBuf, out: &Path) -> Result<Built> {
     let changed = fs::read(&path).ok().as_deref() != Some(&component.bytes);
     if changed {
         component.check()?;
+        terminal::stop_if_asked(true, "building")?;
         curricle::atomic::write(&path, &component.bytes)?;
     }
     Ok(Built { path, folder, world: component.world, size: component.bytes.len(), changed })

@@ -9,6 +9,8 @@ use std::{
 
 use anyhow::{Result, bail};
 
+use crate::terminal;
+
 /// Guests are built for this target: it has no WASI, so that no import of it can exist.
 pub(super) const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -28,14 +30,17 @@ impl Toolchain {
         if has_std(Path::new("rustc"), folder) {
             return Ok(Toolchain::Usual);
         }
+        terminal::stop_if_asked(false, "building")?;
         // Needs the network, and is no loss where there is none.
         let added = answer(Command::new("rustup").args(["target", "add", TARGET]).current_dir(folder)).is_some();
+        terminal::stop_if_asked(added, "building")?;
         if added && has_std(Path::new("rustc"), folder) {
             return Ok(Toolchain::Usual);
         }
         if let Some(pair) = pair(Path::new("/usr/bin"), folder) {
             return Ok(pair);
         }
+        terminal::stop_if_asked(false, "building")?;
         bail!(
             "no Rust compiler here can build for {TARGET}; run `rustup target add {TARGET}`, or on Debian \
              `apt-get install rustc-web cargo-web rust-web-src`"

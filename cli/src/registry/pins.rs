@@ -9,10 +9,14 @@ use anyhow::{Context, Result};
 use curricle::plugin::{self, OCI};
 use toml_edit::{DocumentMut, Item, TableLike, value};
 
+use crate::text::BYTE_ORDER_MARK;
+
 /// A run file whose pins can be changed, all else of it left as it is.
 pub(super) struct RunFile {
     path: PathBuf,
     text: String,
+    /// The text as the document writes it as long as no pin is changed.
+    unchanged: String,
     document: DocumentMut,
 }
 
@@ -38,8 +42,12 @@ impl RunFile {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read the run file `{}`", path.display()))?;
         // Everything that the host would refuse is refused here, by the host.
         curricle::RunConfig::load(path)?;
-        let document = text.parse().with_context(|| format!("`{}` is no run file", path.display()))?;
-        Ok(RunFile { path: path.to_owned(), text, document })
+        RunFile::of(path, text)
+    }
+
+    fn of(path: &Path, text: String) -> Result<RunFile> {
+        let document: DocumentMut = text.parse().with_context(|| format!("`{}` is no run file", path.display()))?;
+        Ok(RunFile { path: path.to_owned(), text, unchanged: document.to_string(), document })
     }
 
     /// The plugins that it names: `[policy]`, the packer of `[batch]`, `[pacing.*]`.
@@ -83,12 +91,20 @@ impl RunFile {
     /// Writes the file if anything changed, and says whether.
     pub(super) fn save(&self) -> Result<bool> {
         let text = self.document.to_string();
-        let changed = text != self.text;
+        let changed = text != self.unchanged;
         if changed {
-            curricle::atomic::write(&self.path, text.as_bytes())?;
+            curricle::atomic::write(&self.path, as_before(&self.text, &text).as_bytes())?;
         }
         Ok(changed)
     }
+}
+
+/// A changed text with the byte order mark and the line ends of the one before, of which a document keeps neither.
+fn as_before(before: &str, changed: &str) -> String {
+    let changed = changed.strip_prefix(BYTE_ORDER_MARK).unwrap_or(changed);
+    let (ends, long) = (before.matches('\n').count(), before.matches("\r\n").count());
+    let changed = if ends > 0 && ends == long { changed.replace("\r\n", "\n").replace('\n', "\r\n") } else { changed.to_owned() };
+    if before.starts_with(BYTE_ORDER_MARK) { format!("{BYTE_ORDER_MARK}{changed}") } else { changed }
 }
 
 fn insert_behind_plugin(table: &mut dyn TableLike, sha256: &str) {
@@ -118,8 +134,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.toml");
         fs::write(&path, RUN).unwrap();
-        let document = RUN.parse().unwrap();
-        (folder, RunFile { path, text: RUN.into(), document })
+        (folder, RunFile::of(&path, RUN.into()).unwrap())
     }
 
     #[test]
@@ -150,5 +165,22 @@ mod tests {
         }
         assert_eq!(run.document.to_string(), expected.replace("\"aa\"", "\"bb\""));
         assert!(run.save().unwrap());
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_the_line_ends_of_another_system_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.toml");
+        for text in [format!("\u{feff}{RUN}"), RUN.replace('\n', "\r\n"), format!("\u{feff}{RUN}").replace('\n', "\r\n")] {
+            let mut run = RunFile::of(&path, text.clone()).unwrap();
+            assert!(!run.save().unwrap() && !path.exists(), "{text:?}");
+            let policy = run.plugins().remove(0);
+            run.pin(&policy, "aa");
+            assert!(run.save().unwrap());
+            let end = if text.contains('\r') { "\r\n" } else { "\n" };
+            let pinned = text.replace(&format!("# built in{end}"), &format!("# built in{end}sha256 = \"aa\"{end}"));
+            assert_eq!(fs::read_to_string(&path).unwrap(), pinned);
+            fs::remove_file(&path).unwrap();
+        }
     }
 }

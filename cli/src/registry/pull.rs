@@ -87,9 +87,8 @@ pub(super) fn fetch(text: &str, wanted: Option<&str>) -> Result<Vec<u8>> {
 
 /// Keeps what was fetched, if it is a plugin.
 pub(super) fn kept(reference: &str, bytes: &[u8]) -> Result<PathBuf> {
-    let file = tempfile::Builder::new().suffix(".wasm").tempfile().context("cannot make a temporary file")?;
-    std::fs::write(file.path(), bytes).context("cannot write a temporary file")?;
-    plugin::inspect(file.path()).with_context(|| format!("`{reference}` was fetched, but is no plugin and was not kept"))?;
+    plugin::inspect_bytes(reference, bytes.to_vec())
+        .with_context(|| format!("`{reference}` was fetched, but is no plugin and was not kept"))?;
     Ok(plugin::keep(bytes)?.1)
 }
 

@@ -6,6 +6,8 @@ use anyhow::Result;
 use curricle::{Error, PluginConfig, atomic};
 use serde_json::Value;
 
+use crate::text;
+
 /// A JSON object as it is, or the path of a file of JSON or TOML.
 pub(crate) fn read(words: &str) -> Result<Value> {
     if words.trim_start().starts_with('{') {
@@ -16,7 +18,7 @@ pub(crate) fn read(words: &str) -> Result<Value> {
     if path.extension().is_some_and(|extension| extension == "toml") {
         return Ok(PluginConfig::json_of_file(&text, words)?);
     }
-    Ok(json(&text, words)?)
+    Ok(json(&text::without_mark(text), words)?)
 }
 
 fn json(text: &str, place: &str) -> Result<Value, Error> {
@@ -38,6 +40,8 @@ mod tests {
         for words in ["{\"steps\": 9}", json.to_str().unwrap(), toml.to_str().unwrap()] {
             assert_eq!(read(words).unwrap(), serde_json::json!({"steps": 9}));
         }
+        std::fs::write(&json, "\u{feff}{\"steps\": 9}").unwrap();
+        assert_eq!(read(json.to_str().unwrap()).unwrap(), serde_json::json!({"steps": 9}));
         std::fs::write(&toml, "a = 1\nb = inf\n").unwrap();
         let place = toml.display();
         let message = read(toml.to_str().unwrap()).unwrap_err().to_string();

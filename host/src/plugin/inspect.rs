@@ -46,15 +46,27 @@ pub struct Inspection {
 /// [`Error::Io`](crate::Error::Io) if the file cannot be read; [`Error::Plugin`](crate::Error::Plugin) if it is no plugin that this host can
 /// run.
 pub fn inspect(path: &Path) -> Result<Inspection> {
-    let limits = Limits::interpreted();
-    let cache = Cache::of_user();
+    let (limits, cache) = (Limits::interpreted(), Cache::of_user());
     let source = Source::open(&path.display().to_string(), path, &limits, &cache)?;
-    let file = PluginFile::new(source, &limits, cache)?;
+    inspect_source(source, &limits, cache)
+}
+
+/// As [`inspect`], of a plugin that is in memory; messages call it `name`.
+///
+/// # Errors
+/// [`Error::Plugin`](crate::Error::Plugin) if it is no plugin that this host can run.
+pub fn inspect_bytes(name: &str, bytes: Vec<u8>) -> Result<Inspection> {
+    let limits = Limits::interpreted();
+    inspect_source(Source::of_bytes_within(name, bytes, &limits)?, &limits, Cache::of_user())
+}
+
+fn inspect_source(source: Source, limits: &Limits, cache: Cache) -> Result<Inspection> {
+    let file = PluginFile::new(source, limits, cache)?;
     let description = match file.outline.kind {
-        Kind::Pacing => described::<PacingWorld>(&file, &limits)?,
-        Kind::Metric => described::<MetricWorld>(&file, &limits)?,
-        Kind::Policy | Kind::StatefulPolicy => described::<PolicyWorld>(&file, &limits)?,
-        Kind::Packer => described::<PackerWorld>(&file, &limits)?,
+        Kind::Pacing => described::<PacingWorld>(&file, limits)?,
+        Kind::Metric => described::<MetricWorld>(&file, limits)?,
+        Kind::Policy | Kind::StatefulPolicy => described::<PolicyWorld>(&file, limits)?,
+        Kind::Packer => described::<PackerWorld>(&file, limits)?,
     };
     schema::read(&file.source.name, &description.config_schema)?;
     let PluginFile { source, outline, .. } = file;

@@ -23,6 +23,7 @@ mod fetched;
 mod outline;
 mod cache;
 mod schema;
+mod flaw;
 mod world;
 mod pacing;
 mod metric;
@@ -38,7 +39,8 @@ pub use self::{
     contract::CONTRACT,
     engine::without_signals,
     fetched::{OCI, keep},
-    inspect::{Inspection, inspect},
+    flaw::{Flaw, find_flaw},
+    inspect::{Inspection, inspect, inspect_bytes},
     label::Label,
     limits::Limits,
     metric::{Metric, MetricPlugin, Needs, Samples},

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jsonschema::{PatternOptions, ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::Value;
 
-use super::report;
+use super::{flaw::Flaw, report};
 use crate::{Error, FaultKind, Result, escape::escape};
 
 /// Subschemas that a schema may come to once every reference is followed. A guard against schemas that double at every reference.
@@ -40,10 +40,15 @@ pub(crate) fn check(plugin: &str, schema: &str, config: &Value) -> Result<()> {
 
 /// The schema and what checks by it; none of an empty one, which accepts any object.
 pub(crate) fn read(plugin: &str, schema: &str) -> Result<Option<(Value, Validator)>> {
+    parse(schema).map_err(|flaw| report::load(plugin, FaultKind::Contract, flaw.problem, report::AUTHOR))
+}
+
+/// As `read`, of a schema that no plugin has given yet.
+pub(crate) fn parse(schema: &str) -> Result<Option<(Value, Validator)>, Flaw> {
     if schema.is_empty() {
         return Ok(None);
     }
-    let bad = |problem: String| report::load(plugin, FaultKind::Contract, format!("its config-schema {problem}"), report::AUTHOR);
+    let bad = |problem: String| Flaw::new("config-schema", format!("its config-schema {problem}"));
     let schema: Value = serde_json::from_str(schema).map_err(|e| bad(format!("is no JSON: {}", report::sentence(&e.to_string()))))?;
     weigh(&schema).map_err(bad)?;
     // Patterns of a sort that takes linear time.
@@ -51,8 +56,14 @@ pub(crate) fn read(plugin: &str, schema: &str) -> Result<Option<(Value, Validato
     let validator = jsonschema::draft202012::options()
         .with_pattern_options(patterns)
         .build(&schema)
-        .map_err(|e| bad(format!("is no JSON Schema: {}", report::sentence(&e.to_string()))))?;
+        .map_err(|e| Flaw { pointer: pointer(&schema, &e), ..bad(format!("is no JSON Schema: {}", report::sentence(&e.to_string()))) })?;
     Ok(Some((schema, validator)))
+}
+
+/// Where a schema is wrong. Some mistakes are told as of a value that does not fit the schema of schemas, others by the keyword that is one.
+fn pointer(schema: &Value, error: &ValidationError<'_>) -> String {
+    let places = [error.instance_path().as_str(), error.schema_path().as_str()];
+    places.into_iter().find(|place| !place.is_empty() && schema.pointer(place).is_some()).unwrap_or_default().to_owned()
 }
 
 /// The plugin and the path of the key: "plugin `p`, key `sources[2].weight`".

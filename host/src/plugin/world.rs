@@ -13,6 +13,7 @@ use super::{
     cache::{Cache, Known},
     call::{Guest, Session},
     engine::{Engine, Profile, engine},
+    flaw,
     limits::Limits,
     outline::{Kind, Outline, outline},
     report, schema,
@@ -186,7 +187,8 @@ impl<W: World> Loaded<W> {
             config: String::new(),
         };
         let problem_of = |said: &types::Description| {
-            problem_of(said).or_else(|| outline.label.as_ref().and_then(|label| label.problem(&said.name, &said.version)))
+            let flaw = flaw::outside(&said.name, &said.version, &said.summary, &said.config_schema);
+            flaw.map(|flaw| flaw.problem).or_else(|| outline.label.as_ref().and_then(|label| label.problem(&said.name, &said.version)))
         };
         let described = known.as_ref().map(|known| known.clone().description()).filter(|said| problem_of(said).is_none());
         loaded.description = match described {
@@ -253,50 +255,5 @@ impl From<types::Description> for Description {
     fn from(said: types::Description) -> Description {
         let types::Description { name, version, summary, config_schema } = said;
         Description { name, version, summary: escape(&summary, summary.len()), config_schema }
-    }
-}
-
-/// Holds a description to the limits that `wit/types.wit` gives.
-fn problem_of(said: &types::Description) -> Option<String> {
-    let types::Description { name, version, summary, config_schema } = said;
-    let shown = |text: &str| escape(text, 64);
-    if !is_name(name) {
-        Some(format!("it calls itself `{}`, a name is 1 to 64 of a-z, 0-9 and hyphen, a letter first", shown(name)))
-    } else if !is_version(version) {
-        Some(format!("its version is `{}`, a semantic version such as `1.4.0` is expected", shown(version)))
-    } else if summary.len() > 256 {
-        Some(format!("its summary has {} bytes, at most 256 are allowed", summary.len()))
-    } else if config_schema.len() > 64 << 10 {
-        Some(format!("its config-schema has {} bytes, at most 65536 are allowed", config_schema.len()))
-    } else {
-        None
-    }
-}
-
-fn is_name(name: &str) -> bool {
-    name.len() <= 64
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-}
-
-/// Whether this is a version as semver.org has it, of at most 64 bytes.
-fn is_version(version: &str) -> bool {
-    let words = |text: &str| text.split('.').all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    let (rest, build) = version.split_once('+').map_or((version, None), |(rest, build)| (rest, Some(build)));
-    let (core, pre) = rest.split_once('-').map_or((rest, None), |(core, pre)| (core, Some(pre)));
-    version.len() <= 64 && core.split('.').count() == 3 && core.split('.').all(number) && pre.is_none_or(words) && build.is_none_or(words)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{is_name, is_version};
-
-    #[test]
-    fn names_and_versions_are_as_the_contract_says() {
-        assert!(is_name("mixture-2") && is_name("a"));
-        assert!(!is_name("") && !is_name("2a") && !is_name("a_b") && !is_name("A") && !is_name(&"a".repeat(65)));
-        assert!(is_version("1.4.0") && is_version("0.0.0-rc.1+build-5"));
-        assert!(!is_version("1.4") && !is_version("1.04.0") && !is_version("1.4.0-") && !is_version("v1.4.0") && !is_version("1.4.0+a..b"));
     }
 }

@@ -69,6 +69,36 @@ fn a_source_in_cpp_of_a_project_in_c_is_told_what_to_write() {
 }
 
 #[test]
+fn a_source_in_c_or_cpp_without_an_extension_is_compiled_and_no_earlier_object_of_it_linked() {
+    for (language, source) in [("c", "plugin.c"), ("cpp", "plugin.cpp")] {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("slow");
+        project(&folder, language, "curricle.toml", |text| text.replace(&format!("\"{source}\""), "\"plugin\""));
+        fs::rename(folder.join(source), folder.join("plugin")).unwrap();
+        curricle_ok(&["build", &folder.display().to_string(), "--out", &folder.display().to_string()]);
+        fs::remove_file(folder.join("slow.wasm")).unwrap();
+        fs::write(folder.join("plugin"), "syntax error here\n").unwrap();
+        let told = refusal(&folder);
+        assert!(told.ends_with("error: clang could not build `FOLDER/plugin`; its messages are above\n"), "{told}");
+    }
+}
+
+#[test]
+fn a_project_and_a_source_in_c_whose_names_begin_as_options_do_are_built() {
+    let parent = tempfile::tempdir().unwrap();
+    for name in ["-dash", "@at"] {
+        let folder = parent.path().join(name);
+        project(&folder, "c", "curricle.toml", |text| text.replace("\"plugin.c\"", "\"-plugin.c\""));
+        fs::rename(folder.join("plugin.c"), folder.join("-plugin.c")).unwrap();
+        for (place, named) in [(parent.path(), name), (folder.as_path(), ".")] {
+            let output = command().current_dir(place).args(["build", "--out", "out", "--", named]).output().unwrap();
+            assert!(output.status.success(), "{named}: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(place.join("out/slow.wasm").is_file(), "{named}");
+        }
+    }
+}
+
+#[test]
 fn an_error_in_go_is_told_with_file_line_and_column() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("slow");

@@ -6,9 +6,13 @@ mod examples;
 mod equality;
 /// Builds, and what is said where there is none.
 mod building;
+/// Interrupts, and builds at once.
+mod processes;
 /// What is wrong is refused alike.
 mod refusals;
 /// Memory stays flat, whatever is allocated.
 mod soak;
 /// The reader of the configuration that plugins in C have.
 mod json;
+/// Texts of plugins in C that are no UTF-8, or longer than a line.
+mod utf8;

@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Result, bail};
 
 use super::super::tools;
+use crate::terminal;
 
 /// The versions of clang that are looked for by number, the oldest last: older ones lack parts of C++23 and of the linker.
 const VERSIONS: std::ops::RangeInclusive<u32> = 16..=30;
@@ -25,6 +26,7 @@ impl Compiler {
     /// The first that compiles and links a small program: clang by number, clang, Zig, Zig as a package of Python. `plus` asks for C++.
     pub(crate) fn find(plus: bool) -> Result<Compiler> {
         let found = Compiler::candidates().into_iter().find(|compiler| compiler.works(plus));
+        terminal::stop_if_asked(found.is_some(), "building")?;
         let Some(compiler) = found else {
             let (language, more) = if plus { ("C++", " libc++-19-dev-wasm32 libc++abi-19-dev-wasm32") } else { ("C", "") };
             bail!(

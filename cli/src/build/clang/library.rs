@@ -13,11 +13,13 @@ pub(super) const ABORT: &str = "abort.cpp";
 pub(super) const TYPES: &str = "wit_component_type.o";
 
 /// The files of `guest-sdk/c`.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 12] = [
     ("curricle.h", include_str!("../../../../guest-sdk/c/curricle.h")),
     ("glue.h", include_str!("../../../../guest-sdk/c/glue.h")),
     ("common.c", include_str!("../../../../guest-sdk/c/common.c")),
     ("stdio.c", include_str!("../../../../guest-sdk/c/stdio.c")),
+    ("curricle_utf8.h", include_str!("../../../../guest-sdk/c/curricle_utf8.h")),
+    ("utf8.c", include_str!("../../../../guest-sdk/c/utf8.c")),
     ("json.c", include_str!("../../../../guest-sdk/c/json.c")),
     ("policy.c", include_str!("../../../../guest-sdk/c/policy.c")),
     ("metric.c", include_str!("../../../../guest-sdk/c/metric.c")),
@@ -46,7 +48,7 @@ pub(super) fn write(manifest: &Manifest, folder: &Path) -> Result<Library> {
         Kind::Pacing => "pacing.c",
         Kind::Packer => "packer.c",
     };
-    Ok(Library { sources: vec!["common.c", "stdio.c", "json.c", kind, "wit.c", "describe.c"] })
+    Ok(Library { sources: vec!["common.c", "stdio.c", "utf8.c", "json.c", kind, "wit.c", "describe.c"] })
 }
 
 fn describe(manifest: &Manifest) -> Result<String> {
