@@ -4,7 +4,7 @@ use std::{
     io::{self, IsTerminal, Write},
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -43,13 +43,14 @@ pub(crate) fn interrupted() -> bool {
 }
 
 /// How long after the end of a child process an interrupt that ended it may still be on its way to the thread that hears it here.
-const LAG: Duration = Duration::from_millis(100);
+const LAG: Duration = Duration::from_millis(300);
 
 /// An error if somebody asked to stop. For after a child process, which is sent the same signal: whatever it says of its end, or makes of the
 /// signal, is no failure of its own. `well` is whether it succeeded.
 pub(crate) fn stop_if_asked(well: bool, doing: &str) -> Result<(), curricle::Error> {
-    if !well && !interrupted() {
-        std::thread::sleep(LAG);
+    let asked = Instant::now();
+    while !well && !interrupted() && asked.elapsed() < LAG {
+        std::thread::sleep(Duration::from_millis(5));
     }
     if !interrupted() {
         return Ok(());

@@ -58,7 +58,7 @@ fn of_two_builds_of_one_project_at_once_the_second_waits() {
     for language in ["go", "c"] {
         // A folder can be made once.
         let script =
-            format!("{PROBED}\nmkdir \"$MARKS/busy\" || {{ echo met another >&2; exit 1; }}\nsleep 2\nrmdir \"$MARKS/busy\"\nexit 1");
+            format!("{PROBED}\nmkdir \"$MARKS/busy\" || {{ echo met another >&2; exit 1; }}\nsleep 4\nrmdir \"$MARKS/busy\"\nexit 1");
         let staged = Staged::new(language, &script);
         let builds = [staged.build().spawn().unwrap(), staged.build().spawn().unwrap()];
         let told = builds.map(said).map(|(_, told)| told);
