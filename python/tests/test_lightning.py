@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +21,30 @@ from tiny import KEYS, Tiny
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 import curricle
-from curricle.lightning import Loader
+from curricle.lightning import KeepPlace, Loader
 from curricle.torch import BatchSampler
 
 
+class Killed(Exception):
+    pass
+
+
 class Model(lightning.LightningModule):
-    def __init__(self) -> None:
+    def __init__(self, kill_at: int | None = None) -> None:
         super().__init__()
         self.network = Tiny()
+        self.kill_at = kill_at
 
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        if len(self.network.seen) == self.kill_at:
+            raise Killed
         return self.network(**batch)["loss"]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.parameters())
 
 
-def trainer_of(folder: Path, epochs: int = 3, checkpoints: ModelCheckpoint | None = None, **options: Any) -> Any:
+def trainer_of(folder: Path, epochs: int = 3, checkpoints: ModelCheckpoint | None = None, keep: bool = True, **options: Any) -> Any:
     return lightning.Trainer(
         default_root_dir=folder,
         accelerator="cpu",
@@ -44,7 +52,7 @@ def trainer_of(folder: Path, epochs: int = 3, checkpoints: ModelCheckpoint | Non
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[] if checkpoints is None else [checkpoints],
+        callbacks=([KeepPlace()] if keep else []) + ([] if checkpoints is None else [checkpoints]),
         enable_checkpointing=checkpoints is not None,
         **options,
     )
@@ -62,10 +70,19 @@ def whole(path: Path, n: int) -> list[list[int]]:
     return [batch.ids.tolist() for batch, _ in zip(curricle.Loader(path), range(n))]
 
 
-def fit(path: Path, folder: Path, epochs: int = 3, checkpoint: Path | None = None, steps_per_epoch: int = 5, **options: Any) -> Model:
-    model = Model()
+def fit(
+    path: Path,
+    folder: Path,
+    epochs: int = 3,
+    checkpoint: Path | None = None,
+    steps_per_epoch: int = 5,
+    kill_at: int | None = None,
+    **options: Any,
+) -> Model:
+    model = Model(kill_at)
     trainer = trainer_of(folder, epochs, **options)
-    trainer.fit(model, Loader(path, steps_per_epoch=steps_per_epoch, keys=KEYS), ckpt_path=checkpoint)
+    with nullcontext() if kill_at is None else pytest.raises(Killed):
+        trainer.fit(model, Loader(path, steps_per_epoch=steps_per_epoch, keys=KEYS), ckpt_path=checkpoint)
     return model
 
 
@@ -95,6 +112,24 @@ def test_a_checkpoint_of_an_epoch_goes_on_with_the_next(folder: Path) -> None:
     for epoch in (0, 1):
         resumed = fit(path, folder, checkpoint=folder / "checkpoints" / f"epoch={epoch}.ckpt")
         assert resumed.network.seen == seen[(epoch + 1) * 5 :], epoch
+
+
+def test_resumes_at_the_ends_of_epochs_train_on_each_batch_once(folder: Path) -> None:
+    path = run_file(folder)
+    seen = whole(path, 20)
+    fit(path, folder, 4, kill_at=6, checkpoints=every_step(folder))
+    for step in (5, 10):
+        checkpoint = folder / "checkpoints" / f"step={step}.ckpt"
+        assert fit(path, folder, 4, checkpoint, kill_at=6, checkpoints=every_step(folder)).network.seen == seen[step : step + 6], step
+    # Lightning counts as many epochs as there were.
+    assert fit(path, folder, 4, folder / "checkpoints" / "step=15.ckpt").network.seen == seen[15:]
+
+
+def test_a_loader_that_was_given_no_place_begins_no_later_epoch(folder: Path) -> None:
+    path = run_file(folder)
+    fit(path, folder, checkpoints=every_epoch(folder))
+    with pytest.raises(curricle.StateError, match=r"epoch 1 and gave the loader no place.*KeepPlace"):
+        fit(path, folder, checkpoint=folder / "checkpoints" / "epoch=0.ckpt", keep=False)
 
 
 def test_one_epoch_may_be_the_whole_run(folder: Path) -> None:
@@ -154,6 +189,15 @@ def test_epochs_that_lightning_ends_early_leave_nothing_out(folder: Path) -> Non
     ends = run_file(folder, rest="steps = 12", name="ends.toml")
     trainer_of(folder, 3, limit_train_batches=5).fit(one, Loader(ends, keys=KEYS))
     assert one.network.seen == whole(ends, 12)
+
+
+def test_the_end_of_an_epoch_that_lightning_ended_early_is_gone_on_from(folder: Path) -> None:
+    path = run_file(folder)
+    limited: dict[str, Any] = {"epochs": 4, "limit_train_batches": 2}
+    fit(path, folder, checkpoints=every_epoch(folder), **limited)
+    for epoch, done in ((0, 2), (1, 4), (2, 5)):
+        resumed = fit(path, folder, checkpoint=folder / "checkpoints" / f"epoch={epoch}.ckpt", **limited)
+        assert resumed.network.seen == whole(path, 7)[done:], epoch
 
 
 def test_a_loader_of_unknown_length_is_refused(folder: Path) -> None:
