@@ -15,6 +15,7 @@ Lightning shards data loaders of torch and no other iterables, so there is nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from lightning.pytorch.callbacks import Callback
@@ -51,6 +52,17 @@ class Loader(curricle.torch.Loader):
             return super().__len__()
         except TypeError as error:
             raise ConfigError(f"Lightning would save a state that is a batch ahead: {error}", code="config") from None
+
+    def _read(self, state: dict[str, Any]) -> tuple[str, int, str]:
+        native, into, begun = super()._read(state)
+        if into:
+            raise StateError(
+                "state `in memory`: it was saved in the middle of a step, and Lightning saves no gradient, so that of the samples before it is lost;"
+                " resume from a checkpoint of the end of a step: with `callbacks=[curricle.lightning.KeepPlace()]` those of"
+                " `ModelCheckpoint(every_n_train_steps=…)` are",
+                code="state",
+            )
+        return native, into, begun
 
     def _is_at_start(self) -> bool:
         """Whether nothing was yielded, skipped or restored."""
@@ -93,12 +105,17 @@ class _Epochs:
 class KeepPlace(Callback):
     """Keeps a :class:`Loader` where its checkpoint was taken, for ``Trainer(callbacks=[…])``.
 
-    It gives the loader its state also from a checkpoint of the end of an epoch, and counts an epoch that begins after a resume at the last step of
-    the one before, which Lightning leaves out.
+    It gives the loader its state also from a checkpoint of the end of an epoch, counts an epoch that begins after a resume at the last step of the
+    one before, which Lightning leaves out, and lets ``ModelCheckpoint`` save after a batch only where a step ends: after a resume Lightning would
+    write the checkpoint of the step it resumed from once more, in the middle of the next.
     """
 
     def __init__(self) -> None:
         self._states: list[Any] | None = None
+
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        for checkpoint in trainer.checkpoint_callbacks:
+            vars(checkpoint)["on_train_batch_end"] = partial(_at_end_of_step, checkpoint)
 
     def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         if trainer.state.fn == TrainerFn.FITTING:
@@ -125,3 +142,9 @@ class KeepPlace(Callback):
 def _flat(trainer: Any) -> list[Any]:
     """The loaders that are trained on."""
     return CombinedLoader(trainer.train_dataloader).flattened
+
+
+def _at_end_of_step(checkpoint: Any, trainer: Any, *args: Any, **options: Any) -> None:
+    """What a checkpoint callback does after a batch, where no loader is in the middle of a step."""
+    if all(loader.is_last_of_step for loader in _flat(trainer) if isinstance(loader, Loader)):
+        type(checkpoint).on_train_batch_end(checkpoint, trainer, *args, **options)

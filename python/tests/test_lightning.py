@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,31 @@ def test_the_end_of_an_epoch_that_lightning_ended_early_is_gone_on_from(folder: 
     for epoch, done in ((0, 2), (1, 4), (2, 5)):
         resumed = fit(path, folder, checkpoint=folder / "checkpoints" / f"epoch={epoch}.ckpt", **limited)
         assert resumed.network.seen == whole(path, 7)[done:], epoch
+
+
+def test_a_checkpoint_is_saved_where_a_step_ends(folder: Path) -> None:
+    path = run_file(folder, batch="gradient-accumulation-steps = 2")
+    seen = whole(path, 30)
+    accumulated: dict[str, Any] = {"accumulate_grad_batches": 2}
+    fit(path, folder, kill_at=5, checkpoints=every_step(folder), **accumulated)
+    checkpoint = folder / "checkpoints" / "step=2.ckpt"
+    # Killed in the second half of a step, after a resume; and where time has come in the middle of each.
+    fit(path, folder, checkpoint=checkpoint, kill_at=1, checkpoints=every_step(folder), **accumulated)
+    often = ModelCheckpoint(folder / "often", filename="{step}", train_time_interval=timedelta(0), save_top_k=-1)
+    fit(path, folder, checkpoint=checkpoint, kill_at=5, checkpoints=often, **accumulated)
+    assert sorted(file.name for file in (folder / "often").iterdir()) == ["step=3.ckpt", "step=4.ckpt"]
+    for file, step in ((checkpoint, 2), (folder / "often" / "step=3.ckpt", 3), (folder / "often" / "step=4.ckpt", 4)):
+        assert fit(path, folder, checkpoint=file, **accumulated).network.seen == seen[step * 2 :], step
+
+
+def test_a_state_of_the_middle_of_a_step_is_refused(folder: Path) -> None:
+    loader = Loader(run_file(folder, batch="gradient-accumulation-steps = 2"))
+    batches = iter(loader)
+    next(batches)
+    with pytest.raises(curricle.StateError, match=r"middle of a step.*resume from a checkpoint of the end of a step"):
+        Loader(loader.run).load_state_dict(loader.state_dict())
+    next(batches)
+    Loader(loader.run).load_state_dict(loader.state_dict())
 
 
 def test_a_loader_of_unknown_length_is_refused(folder: Path) -> None:
