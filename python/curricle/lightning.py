@@ -36,6 +36,8 @@ class Loader(curricle.torch.Loader):
     batch ahead, and saves a state that is as far ahead.
     """
 
+    # Lightning takes what has a `sampler` for a data loader of torch, and looks for this too.
+    batch_sampler = None
     # Whether a batch was asked of the last iterator that was made.
     _asked = False
 
@@ -97,7 +99,7 @@ class _Epochs:
             raise StateError(
                 f"Lightning goes on with its epoch {epoch} and gave the loader no place in the run, as from a checkpoint of the end of an epoch;"
                 " give the trainer `callbacks=[curricle.lightning.KeepPlace()]`, which takes it from the checkpoint, and make the loader once, or"
-                " call its `set_epoch` yourself",
+                " call its `set_epoch` yourself; for validation use a `curricle.torch.Loader`",
                 code="state",
             )
 

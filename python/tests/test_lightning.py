@@ -22,6 +22,7 @@ from tiny import KEYS, Tiny
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 import curricle
+import curricle.torch
 from curricle.lightning import KeepPlace, Loader
 from curricle.torch import BatchSampler
 
@@ -34,12 +35,18 @@ class Model(lightning.LightningModule):
     def __init__(self, kill_at: int | None = None) -> None:
         super().__init__()
         self.network = Tiny()
+        self.validated: list[list[int]] = []
         self.kill_at = kill_at
 
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
         if len(self.network.seen) == self.kill_at:
             raise Killed
         return self.network(**batch)["loss"]
+
+    def validation_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> None:
+        self.validated.append(batch["ids"].tolist())
+
+    test_step = predict_step = validation_step
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.parameters())
@@ -78,12 +85,13 @@ def fit(
     checkpoint: Path | None = None,
     steps_per_epoch: int = 5,
     kill_at: int | None = None,
+    validation: Any = None,
     **options: Any,
 ) -> Model:
     model = Model(kill_at)
     trainer = trainer_of(folder, epochs, **options)
     with nullcontext() if kill_at is None else pytest.raises(Killed):
-        trainer.fit(model, Loader(path, steps_per_epoch=steps_per_epoch, keys=KEYS), ckpt_path=checkpoint)
+        trainer.fit(model, Loader(path, steps_per_epoch=steps_per_epoch, keys=KEYS), validation, ckpt_path=checkpoint)
     return model
 
 
@@ -224,6 +232,33 @@ def test_a_state_of_the_middle_of_a_step_is_refused(folder: Path) -> None:
         Loader(loader.run).load_state_dict(loader.state_dict())
     next(batches)
     Loader(loader.run).load_state_dict(loader.state_dict())
+
+
+@pytest.mark.parametrize("what", ["validate", "test", "predict"])
+def test_a_loader_also_serves_runs_that_do_not_train(folder: Path, what: str) -> None:
+    path = run_file(folder, rest="steps = 4")
+    model = Model()
+    getattr(trainer_of(folder), what)(model, Loader(path, keys=KEYS))
+    assert model.validated == whole(path, 4)
+
+
+class Anew:
+    """The batches of a run from its first on, each time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __iter__(self) -> Any:
+        return iter(curricle.torch.Loader(self.path, keys=KEYS))
+
+
+def test_validation_begins_anew_with_a_loader_of_its_own_each_time(folder: Path) -> None:
+    path, held_out = run_file(folder), run_file(folder, rest="steps = 2", name="held-out.toml")
+    model = fit(path, folder, validation=Anew(held_out), num_sanity_val_steps=1, checkpoints=every_epoch(folder))
+    assert model.network.seen == whole(path, 15)
+    assert model.validated == whole(held_out, 1) + 3 * whole(held_out, 2)
+    resumed = fit(path, folder, checkpoint=folder / "checkpoints" / "epoch=0.ckpt", validation=Anew(held_out), num_sanity_val_steps=0)
+    assert resumed.network.seen == whole(path, 15)[5:] and resumed.validated == 2 * whole(held_out, 2)
 
 
 def test_a_loader_of_unknown_length_is_refused(folder: Path) -> None:
