@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +22,37 @@ from tiny import KEYS, Tiny
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 import curricle
-from curricle.lightning import Loader
+import curricle.torch
+from curricle.lightning import KeepPlace, Loader
 from curricle.torch import BatchSampler
 
 
+class Killed(Exception):
+    pass
+
+
 class Model(lightning.LightningModule):
-    def __init__(self) -> None:
+    def __init__(self, kill_at: int | None = None) -> None:
         super().__init__()
         self.network = Tiny()
+        self.validated: list[list[int]] = []
+        self.kill_at = kill_at
 
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        if len(self.network.seen) == self.kill_at:
+            raise Killed
         return self.network(**batch)["loss"]
+
+    def validation_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> None:
+        self.validated.append(batch["ids"].tolist())
+
+    test_step = predict_step = validation_step
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.parameters())
 
 
-def trainer_of(folder: Path, epochs: int = 3, checkpoints: ModelCheckpoint | None = None, **options: Any) -> Any:
+def trainer_of(folder: Path, epochs: int = 3, checkpoints: ModelCheckpoint | None = None, keep: bool = True, **options: Any) -> Any:
     return lightning.Trainer(
         default_root_dir=folder,
         accelerator="cpu",
@@ -44,7 +60,7 @@ def trainer_of(folder: Path, epochs: int = 3, checkpoints: ModelCheckpoint | Non
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[] if checkpoints is None else [checkpoints],
+        callbacks=([KeepPlace()] if keep else []) + ([] if checkpoints is None else [checkpoints]),
         enable_checkpointing=checkpoints is not None,
         **options,
     )
@@ -62,10 +78,20 @@ def whole(path: Path, n: int) -> list[list[int]]:
     return [batch.ids.tolist() for batch, _ in zip(curricle.Loader(path), range(n))]
 
 
-def fit(path: Path, folder: Path, epochs: int = 3, checkpoint: Path | None = None, steps_per_epoch: int = 5, **options: Any) -> Model:
-    model = Model()
+def fit(
+    path: Path,
+    folder: Path,
+    epochs: int = 3,
+    checkpoint: Path | None = None,
+    steps_per_epoch: int = 5,
+    kill_at: int | None = None,
+    validation: Any = None,
+    **options: Any,
+) -> Model:
+    model = Model(kill_at)
     trainer = trainer_of(folder, epochs, **options)
-    trainer.fit(model, Loader(path, steps_per_epoch=steps_per_epoch, keys=KEYS), ckpt_path=checkpoint)
+    with nullcontext() if kill_at is None else pytest.raises(Killed):
+        trainer.fit(model, Loader(path, steps_per_epoch=steps_per_epoch, keys=KEYS), validation, ckpt_path=checkpoint)
     return model
 
 
@@ -95,6 +121,24 @@ def test_a_checkpoint_of_an_epoch_goes_on_with_the_next(folder: Path) -> None:
     for epoch in (0, 1):
         resumed = fit(path, folder, checkpoint=folder / "checkpoints" / f"epoch={epoch}.ckpt")
         assert resumed.network.seen == seen[(epoch + 1) * 5 :], epoch
+
+
+def test_resumes_at_the_ends_of_epochs_train_on_each_batch_once(folder: Path) -> None:
+    path = run_file(folder)
+    seen = whole(path, 20)
+    fit(path, folder, 4, kill_at=6, checkpoints=every_step(folder))
+    for step in (5, 10):
+        checkpoint = folder / "checkpoints" / f"step={step}.ckpt"
+        assert fit(path, folder, 4, checkpoint, kill_at=6, checkpoints=every_step(folder)).network.seen == seen[step : step + 6], step
+    # Lightning counts as many epochs as there were.
+    assert fit(path, folder, 4, folder / "checkpoints" / "step=15.ckpt").network.seen == seen[15:]
+
+
+def test_a_loader_that_was_given_no_place_begins_no_later_epoch(folder: Path) -> None:
+    path = run_file(folder)
+    fit(path, folder, checkpoints=every_epoch(folder))
+    with pytest.raises(curricle.StateError, match=r"epoch 1 and gave the loader no place.*KeepPlace"):
+        fit(path, folder, checkpoint=folder / "checkpoints" / "epoch=0.ckpt", keep=False)
 
 
 def test_one_epoch_may_be_the_whole_run(folder: Path) -> None:
@@ -154,6 +198,67 @@ def test_epochs_that_lightning_ends_early_leave_nothing_out(folder: Path) -> Non
     ends = run_file(folder, rest="steps = 12", name="ends.toml")
     trainer_of(folder, 3, limit_train_batches=5).fit(one, Loader(ends, keys=KEYS))
     assert one.network.seen == whole(ends, 12)
+
+
+def test_the_end_of_an_epoch_that_lightning_ended_early_is_gone_on_from(folder: Path) -> None:
+    path = run_file(folder)
+    limited: dict[str, Any] = {"epochs": 4, "limit_train_batches": 2}
+    fit(path, folder, checkpoints=every_epoch(folder), **limited)
+    for epoch, done in ((0, 2), (1, 4), (2, 5)):
+        resumed = fit(path, folder, checkpoint=folder / "checkpoints" / f"epoch={epoch}.ckpt", **limited)
+        assert resumed.network.seen == whole(path, 7)[done:], epoch
+
+
+def test_a_checkpoint_is_saved_where_a_step_ends(folder: Path) -> None:
+    path = run_file(folder, batch="gradient-accumulation-steps = 2")
+    seen = whole(path, 30)
+    accumulated: dict[str, Any] = {"accumulate_grad_batches": 2}
+    fit(path, folder, kill_at=5, checkpoints=every_step(folder), **accumulated)
+    checkpoint = folder / "checkpoints" / "step=2.ckpt"
+    # Killed in the second half of a step, after a resume; and where time has come in the middle of each.
+    fit(path, folder, checkpoint=checkpoint, kill_at=1, checkpoints=every_step(folder), **accumulated)
+    often = ModelCheckpoint(folder / "often", filename="{step}", train_time_interval=timedelta(0), save_top_k=-1)
+    fit(path, folder, checkpoint=checkpoint, kill_at=5, checkpoints=often, **accumulated)
+    assert sorted(file.name for file in (folder / "often").iterdir()) == ["step=3.ckpt", "step=4.ckpt"]
+    for file, step in ((checkpoint, 2), (folder / "often" / "step=3.ckpt", 3), (folder / "often" / "step=4.ckpt", 4)):
+        assert fit(path, folder, checkpoint=file, **accumulated).network.seen == seen[step * 2 :], step
+
+
+def test_a_state_of_the_middle_of_a_step_is_refused(folder: Path) -> None:
+    loader = Loader(run_file(folder, batch="gradient-accumulation-steps = 2"))
+    batches = iter(loader)
+    next(batches)
+    with pytest.raises(curricle.StateError, match=r"middle of a step.*resume from a checkpoint of the end of a step"):
+        Loader(loader.run).load_state_dict(loader.state_dict())
+    next(batches)
+    Loader(loader.run).load_state_dict(loader.state_dict())
+
+
+@pytest.mark.parametrize("what", ["validate", "test", "predict"])
+def test_a_loader_also_serves_runs_that_do_not_train(folder: Path, what: str) -> None:
+    path = run_file(folder, rest="steps = 4")
+    model = Model()
+    getattr(trainer_of(folder), what)(model, Loader(path, keys=KEYS))
+    assert model.validated == whole(path, 4)
+
+
+class Anew:
+    """The batches of a run from its first on, each time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __iter__(self) -> Any:
+        return iter(curricle.torch.Loader(self.path, keys=KEYS))
+
+
+def test_validation_begins_anew_with_a_loader_of_its_own_each_time(folder: Path) -> None:
+    path, held_out = run_file(folder), run_file(folder, rest="steps = 2", name="held-out.toml")
+    model = fit(path, folder, validation=Anew(held_out), num_sanity_val_steps=1, checkpoints=every_epoch(folder))
+    assert model.network.seen == whole(path, 15)
+    assert model.validated == whole(held_out, 1) + 3 * whole(held_out, 2)
+    resumed = fit(path, folder, checkpoint=folder / "checkpoints" / "epoch=0.ckpt", validation=Anew(held_out), num_sanity_val_steps=0)
+    assert resumed.network.seen == whole(path, 15)[5:] and resumed.validated == 2 * whole(held_out, 2)
 
 
 def test_a_loader_of_unknown_length_is_refused(folder: Path) -> None:
