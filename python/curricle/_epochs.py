@@ -35,13 +35,22 @@ class Epochs:
         steps = self._steps
         return None if steps is None else (step // steps + 1) * steps
 
+    def end_of_epoch(self, epoch: int) -> int | None:
+        """The step at which an epoch ends; None for the end of the run."""
+        steps = self._steps
+        return None if steps is None else (self._number(epoch) + 1) * steps
+
     def start_of(self, epoch: int, step: int) -> int | None:
         """The step to go to for an epoch; None where ``step`` is in it already."""
+        number, steps = self._number(epoch), self._steps
+        return None if steps is None or step // steps == number else number * steps
+
+    @staticmethod
+    def _number(epoch: int) -> int:
         number = whole(epoch)
         if number is None or number < 0:
             raise ValueError(f"`epoch` is {epoch!r}; epochs count from 0")
-        steps = self._steps
-        return None if steps is None or step // steps == number else number * steps
+        return number
 
     def n_micro_batches(self, step: int) -> int:
         """Micro-batches of this rank in the epoch of ``step``."""
