@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from . import _native
 from ._epochs import Epochs
-from ._ranks import compare_ranks
+from ._ranks import Within, compare_ranks
 from ._run import Run
 from ._whole import whole
 from .errors import ConfigError, CurricleError, ForkError, StateError
@@ -116,7 +116,7 @@ class Steps(Generic[Item]):
         source = self._start()
         # Here and no earlier: all ranks take batches, and one of them alone may ask for a state or a length.
         if not self._agreed:
-            compare_ranks(self.run, source.rank_digest())
+            compare_ranks(self.run, source.rank_digest(), within=Within(self._step, self._skip * self._slice(), self._begun))
             self._agreed = True
         if self._is_ahead(source):
             source = self._take_back(source)
