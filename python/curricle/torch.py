@@ -137,8 +137,8 @@ class BatchSampler(Steps[list[int]], Sampler[list[int]]):
 
         A data loader that resumes from there gets an iterator with nothing left, as it does from torch's own samplers.
         """
-        over = self._end is not None and self._step == self._end and not self._left
-        return {"epoch_is_over": over, **super().state_dict()}
+        state, over = self._told()
+        return {"epoch_is_over": over, **state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
