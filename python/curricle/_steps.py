@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from threading import get_ident
 from typing import Any, Generic, Protocol, TypeVar
@@ -56,9 +56,12 @@ class Steps(Generic[Item]):
     ) -> None:
         if isinstance(allow, str):
             raise TypeError("`allow` is a text; give a list of them")
+        changes = list(allow) if isinstance(allow, Iterable) else [allow]
+        if not all(isinstance(change, str) for change in changes):
+            raise TypeError(f"`allow` is {allow!r}; give a list of texts")
         self.run = Run(run, dp_rank=dp_rank, dp_world_size=dp_world_size, group=group)
         self._epochs = Epochs(self.run, steps_per_epoch)
-        self._allow = list(allow)
+        self._allow = changes
         self._check_ranks = check_ranks
         self._source: Source[Item] | None = None
         # A state that is to be resumed from when the source is first needed.
@@ -224,10 +227,10 @@ class Steps(Generic[Item]):
         except ForkError:
             # Of this process alone: the ranks know nothing of it, and it cannot reach them.
             raise
-        except CurricleError as error:
+        except Exception as error:
             # The others would wait for this rank, before their next batch, unless they were told.
             if self._check_ranks:
-                compare_ranks(self.run, None, str(error))
+                compare_ranks(self.run, None, str(error) if isinstance(error, CurricleError) else f"{type(error).__name__}: {error}")
             raise
         before, served = self._source, self.run._ranks()
         left: deque[Item] = deque()

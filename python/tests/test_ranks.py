@@ -155,6 +155,25 @@ def test_a_rank_that_cannot_start_is_told_to_the_others(folder: Path) -> None:
     assert answers[1][0] is not curricle.RanksError and "no-such-plugin" in answers[1][1]
 
 
+def start_with(rank: int, world: int, path: Path, wrong: dict[str, Any], state: dict[str, Any] | None) -> tuple[str, str]:
+    loader = curricle.Loader(path, **(wrong if rank else {}))
+    try:
+        if rank and state:
+            loader.load_state_dict(state)
+        next(iter(loader))
+    except Exception as error:
+        return type(error).__name__, str(error)
+    raise AssertionError("nothing was refused")
+
+
+def test_a_rank_that_cannot_start_for_what_is_no_error_of_the_package_is_told_too(folder: Path) -> None:
+    path = run_file(folder)
+    for kind, options, state in (("ValueError", {"allow": ["typo"]}, None), ("UnicodeEncodeError", {}, {"version": 1, "state": "\udcff"})):
+        healthy, failed = run_ranks(folder, 2, start_with, path, options, state, timeout=50)
+        assert failed[0] == kind
+        assert healthy == ("RanksError", f"not all ranks could start; mend what they say and start all again\n  rank 1: {kind}: {failed[1]}")
+
+
 def test_processes_that_serve_the_same_share_are_refused(folder: Path) -> None:
     path = run_file(folder)
     for options in ([{"dp_rank": 0, "dp_world_size": 2}] * 2, [{"dp_rank": 0, "dp_world_size": 1}, {"dp_rank": 1, "dp_world_size": 2}]):

@@ -95,6 +95,9 @@ def test_wrong_types_are_type_errors(folder: Path) -> None:
         curricle.Loader(7)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         curricle.Loader(path, allow="seed-change")
+    for allow in (3, None, [3], [None]):
+        with pytest.raises(TypeError, match="`allow` is"):
+            curricle.Loader(path, allow=allow)  # type: ignore[arg-type]
     for wrong in (0, -3, True, 1.5, "epoch"):
         with pytest.raises(ValueError, match="steps_per_epoch"):
             curricle.Loader(path, steps_per_epoch=wrong)  # type: ignore[arg-type]
