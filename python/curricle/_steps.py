@@ -402,6 +402,8 @@ class Steps(Generic[Item]):
             source.close()
 
     def __getstate__(self) -> dict[str, Any]:
+        # It has no place any more, and what arrived would begin anew.
+        self._refuse_closed()
         used = self._source is not None or self._unread is not None
         return {
             "run": self.run,

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,8 @@ def test_a_closed_loader_says_so(folder: Path) -> None:
     next(batches)
     loader.close()
     loader.close()
-    for use in (lambda: next(batches), lambda: next(iter(loader)), loader.state_dict, lambda: loader.load_state_dict({"version": 1, "state": "{}"})):
+    load = partial(loader.load_state_dict, {"version": 1, "state": "{}"})
+    for use in (lambda: next(batches), lambda: next(iter(loader)), loader.state_dict, load, partial(pickle.dumps, loader)):
         with pytest.raises(RuntimeError, match="closed"):
             use()
 
