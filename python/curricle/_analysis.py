@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _command, _native
 from ._dataset import Dataset, read_column
+from ._whole import named
 from .errors import ColumnError
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def analyze(
         DatasetError: if a sample is damaged.
         ColumnError: if something else is in its place.
     """
+    threads = named("threads", threads, 0)
     opened = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
     metric = os.fspath(metric)
     folder = opened.columns_dir if out is None else Path(out)
@@ -98,5 +100,7 @@ def import_(
     Raises:
         CurricleError: in the command's words.
     """
+    if isinstance(options, str):
+        raise TypeError("`options` is a text; give a list of them")
     _command.run(["import", os.fspath(source), "--out", os.fspath(out), *options])
     return Dataset(out)

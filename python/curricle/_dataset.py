@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _native
+from ._whole import named, whole
 from .errors import ColumnError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Dataset(Sequence[np.ndarray]):
         token_type: How tokens are stored, such as ``"uint16"``, where the file does not say.
         column: Column of a table that holds the tokens.
         document_end: Token that ends documents, in a flat file.
-        vocab_size: Number of token ids; larger ones are errors.
+        vocab_size: Number of token ids. Metrics and runs refuse larger ones where they come upon them; reading here does not look.
 
     Raises:
         DatasetError: if the files are damaged or do not fit how they are opened.
@@ -51,12 +52,12 @@ class Dataset(Sequence[np.ndarray]):
     ) -> None:
         self._path = str(Path(os.fspath(path)).absolute())
         self._options: dict[str, Any] = {
-            "sequence_length": sequence_length,
-            "stride": stride,
+            "sequence_length": None if sequence_length is None else named("sequence_length", sequence_length, 1, (1 << 32) - 1),
+            "stride": None if stride is None else named("stride", stride, 1, (1 << 32) - 1),
             "token_type": token_type,
             "column": column,
-            "document_end": document_end,
-            "vocab_size": vocab_size,
+            "document_end": None if document_end is None else named("document_end", document_end, 0),
+            "vocab_size": None if vocab_size is None else named("vocab_size", vocab_size, 0),
         }
         # None in what was unpickled, until it is used.
         self._opened: _native.Dataset | None = None
@@ -84,8 +85,9 @@ class Dataset(Sequence[np.ndarray]):
         return (opened[i] for i in range(len(opened)))
 
     def lengths(self, ids: Sequence[int] | None = None) -> np.ndarray:
-        """Tokens of each sample, uint32: of these, or of all."""
-        return self._open().lengths(ids)
+        """Tokens of each sample, uint32: of these, or of all. Negative ids count from the end, as in ``dataset[-1]``."""
+        opened = self._open()
+        return opened.lengths(None if ids is None else [_id(index, len(opened)) for index in ids])
 
     @property
     def path(self) -> Path:
@@ -145,6 +147,16 @@ class Dataset(Sequence[np.ndarray]):
         if self._opened is None:
             return f"Dataset({self._path!r})"
         return f"Dataset({self._path!r}, {len(self)} samples, {self.n_tokens} tokens of {self.dtype})"
+
+
+def _id(index: int, n: int) -> int:
+    """The sample that an index means, of so many."""
+    number = whole(index)
+    if number is None:
+        raise TypeError(f"`ids` holds {index!r}; ids are whole numbers")
+    if not -n <= number < n:
+        raise IndexError(f"there is no sample {index}: the dataset has {n}")
+    return number % n
 
 
 def read_column(path: Path) -> pyarrow.Array:

@@ -230,14 +230,19 @@ def raised(failure: str) -> CurricleError:
 def blocks_of_a_task(outline: Outline, workers: int, wanted: int | None) -> int:
     """Blocks of a task, so that all workers have enough to do. No result depends on it."""
     if wanted is not None:
-        number = whole(wanted)
-        if number is None or number < 1:
-            raise ConfigError(f"`blocks_per_task`: it is {wanted!r}; give a whole number of at least 1", code="config")
-        return number
+        return at_least_one("blocks_per_task", wanted)
     size = LARGEST_SPAN
     while size > 1 and outline.n_blocks < size * max(workers, 1) * TASKS_A_WORKER:
         size //= 4
     return size
+
+
+def at_least_one(name: str, wanted: int) -> int:
+    """What an option counts; ConfigError if there is none of it."""
+    number = whole(wanted)
+    if number is None or number < 1:
+        raise ConfigError(f"`{name}`: it is {wanted!r}; give a whole number of at least 1", code="config")
+    return number
 
 
 class Collector:

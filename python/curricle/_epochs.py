@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._run import Run
-from ._whole import whole
+from ._whole import LARGEST, whole
 
 __all__ = ["Epochs"]
 
@@ -35,13 +35,27 @@ class Epochs:
         steps = self._steps
         return None if steps is None else (step // steps + 1) * steps
 
+    def end_of_epoch(self, epoch: int) -> int | None:
+        """The step at which an epoch ends; None for the end of the run."""
+        steps = self._steps
+        return None if steps is None else (self._number(epoch) + 1) * steps
+
     def start_of(self, epoch: int, step: int) -> int | None:
-        """The step to go to for an epoch; None where ``step`` is in it already."""
+        """The step to go to for an epoch; None where ``step`` is in it already. Of an epoch behind the run that is its end."""
+        number, steps = self._number(epoch), self._steps
+        if steps is None or step // steps == number:
+            return None
+        start, n_steps = number * steps, self._run.n_steps
+        if n_steps is None and start > LARGEST:
+            raise ValueError(f"`epoch` is {epoch}; of {steps} steps each, the last is {LARGEST // steps}")
+        return start if n_steps is None else min(start, n_steps)
+
+    @staticmethod
+    def _number(epoch: int) -> int:
         number = whole(epoch)
         if number is None or number < 0:
             raise ValueError(f"`epoch` is {epoch!r}; epochs count from 0")
-        steps = self._steps
-        return None if steps is None or step // steps == number else number * steps
+        return number
 
     def n_micro_batches(self, step: int) -> int:
         """Micro-batches of this rank in the epoch of ``step``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import Any, NamedTuple
 
 from . import _native
@@ -12,6 +13,21 @@ from .errors import ForkError, RanksError
 __all__ = ["check_ranks", "compare_ranks"]
 
 
+class Within(NamedTuple):
+    """A place in a step."""
+
+    step: int
+    samples: int
+    """Samples of the step that were trained on, over all ranks; under a budget of tokens micro-batches."""
+    batch: str
+    """Digest of its global batch, empty where nobody knows it."""
+
+    def __str__(self) -> str:
+        if not self.samples:
+            return f"at the start of step {self.step}"
+        return f"{self.samples} samples into step {self.step}" + (f", batch {self.batch}" if self.batch else "")
+
+
 class Rank(NamedTuple):
     """What a process says of itself."""
 
@@ -19,6 +35,7 @@ class Rank(NamedTuple):
     identity: dict[str, Any] | None = None
     place: tuple[int, int] | None = None
     failure: str | None = None
+    within: Within | None = None
 
 
 def check_ranks(digest: bytes, identity: dict[str, Any] | None = None, group: Any | None = None) -> None:
@@ -36,8 +53,9 @@ def check_ranks(digest: bytes, identity: dict[str, Any] | None = None, group: An
     _agree(_all(Rank(digest, identity), group))
 
 
-def compare_ranks(run: Run, digest: bytes | None, failure: str | None = None) -> None:
-    """Compares the ranks of the run's group before the first batch: what they plan, and that between them they serve every share.
+def compare_ranks(run: Run, digest: bytes | None, failure: str | None = None, within: Within | None = None) -> None:
+    """Compares the ranks of the run's group before the first batch: what they plan, how far into a step they are, and that between them they
+    serve every share.
 
     A rank that failed tells the others why, so that they do not wait for it, and raises its own error.
     """
@@ -45,12 +63,13 @@ def compare_ranks(run: Run, digest: bytes | None, failure: str | None = None) ->
         if not _forked_from_rank():
             _all(Rank(None, failure=failure), run._group)
         return
-    ranks = _all(Rank(digest, run.identity, run._ranks()), run._group)
+    ranks = _all(Rank(digest, run.identity, run._ranks(), within=within), run._group)
     failed = [i for i, rank in enumerate(ranks) if rank.failure is not None]
     if failed:
         told = "\n  ".join(f"rank {i}: {ranks[i].failure}" for i in failed)
         raise RanksError(f"not all ranks could start; mend what they say and start all again\n  {told}", ranks=failed, code="ranks")
     _agree(ranks)
+    _agree_within(ranks)
     places = [rank.place for rank in ranks if rank.place is not None]
     world = places[0][1] if places else 0
     if any(place[1] != world for place in places) or {place[0] for place in places} != set(range(world)):
@@ -91,6 +110,24 @@ def _agree(ranks: list[Rank]) -> None:
         if not differences:
             raise
         raise RanksError(f"{error}\n  {differences}", ranks=error.ranks, code=error.code) from None
+
+
+def _agree_within(ranks: list[Rank]) -> None:
+    """The digests that ranks compare are of whole steps: of one step, they may be at different micro-batches."""
+    places = [Within(*rank.within) if rank.within is not None else Within(0, 0, "") for rank in ranks]
+    # States of earlier releases do not tell the batch, and fit any.
+    known = next((place.batch for place in places if place.batch), "")
+    common = Counter((place.samples, place.batch or known) for place in places).most_common(1)
+    apart = [i for i, place in enumerate(places) if (place.samples, place.batch or known) != common[0][0]]
+    if not apart:
+        return
+    other = next(i for i in range(len(places)) if i not in apart)
+    told = ", ".join(f"rank {i} is {places[i]}" for i in apart)
+    raise RanksError(
+        f"the ranks are not at the same place of a step: {told}, rank {other} is {places[other]}; load the same state on all ranks",
+        ranks=apart,
+        code="ranks",
+    )
 
 
 def _differences(identities: list[dict[str, Any] | None], apart: list[int]) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from . import _native
+from ._whole import whole
 from .errors import ConfigError, ForkError
 
 __all__ = ["Run"]
@@ -52,6 +52,13 @@ def _place_in(distributed: Any, group: Any | None) -> tuple[int, int]:
             code="config",
         )
     return rank, distributed.get_world_size(group)
+
+
+def _whole_or_none(name: str, number: int | None) -> int | None:
+    found = whole(number)
+    if found is None and number is not None:
+        raise ValueError(f"`{name}` is {number!r}; give a whole number")
+    return found
 
 
 class Run:
@@ -104,7 +111,7 @@ class Run:
         if (dp_rank is None) != (dp_world_size is None):
             raise ConfigError("`dp_rank` and `dp_world_size`: one without the other; give both or neither", code="config")
         # As ints, since they go into states.
-        self._rank = (None if dp_rank is None else operator.index(dp_rank), None if dp_world_size is None else operator.index(dp_world_size))
+        self._rank = (_whole_or_none("dp_rank", dp_rank), _whole_or_none("dp_world_size", dp_world_size))
         self._group = group
         self._opened: tuple[int, _native.Run] | None = None
 

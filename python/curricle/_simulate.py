@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _native
 from ._run import Run
-from ._whole import whole
+from ._whole import LARGEST, whole
 
 __all__ = ["Simulation", "simulate"]
 
@@ -50,5 +50,5 @@ def simulate(run: str | os.PathLike[str] | Run, steps: int) -> Simulation:
     number = whole(steps)
     if number is None or number < 0:
         raise ValueError(f"`steps` is {steps!r}; give a number of steps")
-    found = _native.Planner(Run(run)._open()).simulate(number)
+    found = _native.Planner(Run(run)._open()).simulate(min(number, LARGEST))
     return Simulation(**found)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from threading import get_ident
 from typing import Any, Generic, Protocol, TypeVar
 
 from . import _native
 from ._epochs import Epochs
-from ._ranks import compare_ranks
+from ._ranks import Within, compare_ranks
 from ._run import Run
+from ._threads import Threads
 from ._whole import whole
 from .errors import ConfigError, CurricleError, ForkError, StateError
 
@@ -53,9 +56,12 @@ class Steps(Generic[Item]):
     ) -> None:
         if isinstance(allow, str):
             raise TypeError("`allow` is a text; give a list of them")
+        changes = list(allow) if isinstance(allow, Iterable) else [allow]
+        if not all(isinstance(change, str) for change in changes):
+            raise TypeError(f"`allow` is {allow!r}; give a list of texts")
         self.run = Run(run, dp_rank=dp_rank, dp_world_size=dp_world_size, group=group)
         self._epochs = Epochs(self.run, steps_per_epoch)
-        self._allow = list(allow)
+        self._allow = changes
         self._check_ranks = check_ranks
         self._source: Source[Item] | None = None
         # A state that is to be resumed from when the source is first needed.
@@ -78,6 +84,7 @@ class Steps(Generic[Item]):
         self._served = (0, 1)
         self._agreed = False
         self._closed = False
+        self._threads = Threads(self._what)
 
     def _make(self, state: str | None) -> Source[Item]:
         """The native side, from the start or from a state."""
@@ -95,17 +102,32 @@ class Steps(Generic[Item]):
 
     def _epoch(self, then: Callable[[Any], Any] | None) -> Iterator[Any]:
         """What is left of the epoch; opens nothing before the first of it, since data loaders make iterators that they do not use."""
-        self._start()
-        end = self._end = self._epochs.end_of(self._current_step())
-        while self._left or self._fetch(end):
-            item = self._made(self._left[0])
-            if then is not None:
-                item = then(item)
-            # Yielded, once all that may fail or be interrupted is done. Signals are heard at calls, and these two are none.
-            self._yielded += 1
-            del self._left[0]
+        threads = self._threads
+        end = threads.alone(self._begin)
+        while True:
+            me = get_ident()
+            try:
+                threads.enter(me)
+                if not (self._left or self._fetch(end)):
+                    break
+                left = self._left
+                item = self._made(left[0])
+                if then is not None:
+                    item = then(item)
+                # Yielded, once all that may fail or be interrupted is done. Signals are heard at calls, and none is from here on.
+                self._yielded += 1
+                del left[0]
+            finally:
+                if threads.inside == me:
+                    threads.inside = None
             yield item
         self._end = None
+
+    def _begin(self) -> int | None:
+        """Where the epoch ends that is begun here."""
+        self._start()
+        self._end = self._epochs.end_of(self._current_step())
+        return self._end
 
     def _made(self, item: Item) -> Any:
         """What is yielded of an item."""
@@ -116,7 +138,7 @@ class Steps(Generic[Item]):
         source = self._start()
         # Here and no earlier: all ranks take batches, and one of them alone may ask for a state or a length.
         if not self._agreed:
-            compare_ranks(self.run, source.rank_digest())
+            compare_ranks(self.run, source.rank_digest(), within=Within(self._step, self._skip * self._slice(), self._begun))
             self._agreed = True
         if self._is_ahead(source):
             source = self._take_back(source)
@@ -141,19 +163,21 @@ class Steps(Generic[Item]):
 
     def _take_back(self, source: Source[Item]) -> Source[Item]:
         """Makes the source again as it was before the step that did not arrive."""
-        again = self._source = self._make(source.state(True))
-        source.close()
-        return again
+        with self._threads.moving:
+            again = self._source = self._make(source.state(True))
+            source.close()
+            return again
 
     def _check_begun(self, source: Source[Item], items: list[Item]) -> None:
         """Refuses to go on in the middle of a step that is another than the one that was begun."""
         if self._skip < len(items) and self._begun in ("", source.digest):
             return
-        # As if it had not been looked at: whoever asks again is refused again.
-        self._unread = self._state(source.state(True), self._skip, self._begun)
         step = self._step
-        source.close()
-        self._source = None
+        with self._threads.moving:
+            # As if it had not been looked at: whoever asks again is refused again.
+            self._unread = self._state(source.state(True), self._skip, self._begun)
+            source.close()
+            self._source = None
         raise StateError(
             f"state `in memory`: it was saved in the middle of step {step}, and the step under way is another here: with this run file, or with"
             " what was allowed, it has other samples than those that were begun; resume from the end of a step, or with the run file as it was",
@@ -161,10 +185,14 @@ class Steps(Generic[Item]):
         )
 
     def _start(self) -> Source[Item]:
-        if self._closed:
-            raise RuntimeError(f"this {self._what} is closed; make another")
-        if self._source is None:
-            self._go_to(self._unread)
+        self._refuse_closed()
+        source = self._source
+        if source is None:
+            with self._threads.moving:
+                # Another thread may have been faster.
+                if self._source is None:
+                    self._go_to(self._unread)
+                source = self._source
         elif self._served != self.run._ranks():
             rank, world = self.run._ranks()
             raise ConfigError(
@@ -172,8 +200,14 @@ class Steps(Generic[Item]):
                 " make it, or use it first, after `torch.distributed` was initialised, or give `dp_rank` and `dp_world_size`",
                 code="config",
             )
-        assert self._source is not None
-        return self._source
+        if source is None:
+            # Closed, while this thread looked.
+            return self._start()
+        return source
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise RuntimeError(f"this {self._what} is closed; make another")
 
     def _go_to(self, state: dict[str, Any] | None) -> None:
         """Goes to where a state was taken, or to the start of the run."""
@@ -183,23 +217,33 @@ class Steps(Generic[Item]):
 
     def _replace(self, find: Callable[[], tuple[str | None, int, str]]) -> None:
         """Goes to where a native state says, and as many items of its next step further, whose digest follows; None is the start of the run."""
+        with self._threads.moving:
+            self._replace_alone(find)
+
+    def _replace_alone(self, find: Callable[[], tuple[str | None, int, str]]) -> None:
         try:
             json, skip, begun = find()
             source = self._make(json)
         except ForkError:
             # Of this process alone: the ranks know nothing of it, and it cannot reach them.
             raise
-        except CurricleError as error:
+        except Exception as error:
             # The others would wait for this rank, before their next batch, unless they were told.
             if self._check_ranks:
-                compare_ranks(self.run, None, str(error))
+                compare_ranks(self.run, None, str(error) if isinstance(error, CurricleError) else f"{type(error).__name__}: {error}")
             raise
-        if self._source is not None:
-            self._source.close()
-        self._source, self._step, self._served = source, source.step, self.run._ranks()
-        self._left.clear()
+        before, served = self._source, self.run._ranks()
+        left: deque[Item] = deque()
+        if self._closed:
+            # While it was opened.
+            source.close()
+            self._refuse_closed()
+        # Gone to, all at once: signals are heard at calls, and none is between these.
+        self._source, self._step, self._served, self._left = source, source.step, served, left
         self._yielded, self._skip, self._begun, self._unread = 0, skip, begun, None
         self._end, self._over, self._exhausted, self._agreed = None, False, False, not self._check_ranks
+        if before is not None:
+            before.close()
 
     def _current_step(self) -> int:
         """The step that the next item is of."""
@@ -225,12 +269,30 @@ class Steps(Generic[Item]):
         the step was yielded, and which batch that is. The keys are always the same, as ``torch.distributed.checkpoint`` needs them: it loads
         what the state of a fresh object has.
         """
-        if self._unread is not None:
-            return {**_AT_END_OF_STEP, **self._unread}
-        source = self._start()
+        return self._told()[0]
+
+    def _told(self) -> tuple[dict[str, Any], bool]:
+        """A state, and whether it is of the end of an epoch that was not left: of one moment, while another thread may take batches."""
+        with self._threads.moving:
+            while True:
+                if self._unread is not None:
+                    return {**_AT_END_OF_STEP, **self._unread}, False
+                source = self._start()
+                step, within, into, begun, over = self._place()
+                behind = source.step
+                # Before its last step, if some of that is left, or if it did not arrive: is on its way, or an exception such as Ctrl-C came.
+                native, digest = source.state(within or behind != step), source.digest or ""
+                # That thread may have been given a step meanwhile.
+                if source.step == behind and behind - step in ((0,) if within else (0, 1)):
+                    return self._state(native, into, digest if within else begun), over
+
+    def _place(self) -> tuple[int, bool, int, str, bool]:
+        """The step that the source makes next; whether something of the one before is left; how many items into which batch; whether an epoch
+        that was not left ends here. Of one moment: threads are changed at calls, and none is in it.
+        """
         if self._left:
-            return self._state(source.state(True), self._yielded, source.digest or "")
-        return self._state(source.state(self._is_ahead(source)), self._skip, self._begun)
+            return self._step, True, self._yielded, "", False
+        return self._step, False, self._skip, self._begun, self._step == self._end
 
     def _state(self, native: str, into: int, begun: str) -> dict[str, Any]:
         """A state so many items behind a native one, in the step with this digest."""
@@ -246,9 +308,8 @@ class Steps(Generic[Item]):
         Raises:
             StateError: if it is no state, is damaged, or belongs to another run.
         """
-        if self._closed:
-            raise RuntimeError(f"this {self._what} is closed; make another")
-        self._go_to(state if isinstance(state, dict) else {})
+        self._refuse_closed()
+        self._threads.alone(partial(self._go_to, state if isinstance(state, dict) else {}))
 
     def _read(self, state: dict[str, Any]) -> tuple[str, int, str]:
         """The native state, how many items of its next step were yielded before it was taken, and the digest of that step's batch, if any."""
@@ -289,6 +350,9 @@ class Steps(Generic[Item]):
         """
         if self._epochs.given is None:
             return
+        self._threads.alone(partial(self._go_to_epoch, epoch))
+
+    def _go_to_epoch(self, epoch: int) -> None:
         self._start()
         step = self._epochs.start_of(epoch, self._current_step())
         end = None if step is None else self._epochs.end_of(step)
@@ -330,13 +394,16 @@ class Steps(Generic[Item]):
 
     def close(self) -> None:
         """Lets threads and memory go. What was yielded stays valid."""
+        # Without a lock: whoever holds it may be long, and looks at this before it is done.
         self._closed = True
-        self._left.clear()
-        if self._source is not None:
-            self._source.close()
-            self._source = None
+        self._left = deque()
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()
 
     def __getstate__(self) -> dict[str, Any]:
+        # It has no place any more, and what arrived would begin anew.
+        self._refuse_closed()
         used = self._source is not None or self._unread is not None
         return {
             "run": self.run,

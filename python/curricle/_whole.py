@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["whole"]
+__all__ = ["LARGEST", "named", "whole"]
+
+LARGEST = (1 << 64) - 1
+"""What native code takes for numbers of steps, samples and tokens."""
 
 
 def whole(number: Any) -> int | None:
@@ -18,3 +21,11 @@ def whole(number: Any) -> int | None:
         return operator.index(number)
     except TypeError:
         return None
+
+
+def named(name: str, number: Any, least: int, most: int = LARGEST) -> int:
+    """A whole number within bounds; ValueError, with the argument's name, for all else."""
+    found = whole(number)
+    if found is None or not least <= found <= most:
+        raise ValueError(f"`{name}` is {number!r}; give a whole number from {least} to {most}")
+    return found

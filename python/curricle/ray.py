@@ -20,8 +20,8 @@ import ray.data
 
 from ._analysis import Analysis
 from ._dataset import Dataset
-from ._engine import Collector, Found, Job, Outline, blocks_of_a_task, find
-from .errors import ConfigError, DataError
+from ._engine import Collector, Found, Job, Outline, at_least_one, blocks_of_a_task, find
+from .errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow
@@ -76,8 +76,8 @@ def analyze(
     """
     if not isinstance(data, ray.data.Dataset):
         raise TypeError(f"`data` is a {type(data).__name__}, and a ray.data.Dataset is expected")
-    if tasks_in_flight is not None and tasks_in_flight < 1:
-        raise ConfigError(f"`tasks_in_flight`: it is {tasks_in_flight}; give at least 1", code="config")
+    if tasks_in_flight is not None:
+        tasks_in_flight = at_least_one("tasks_in_flight", tasks_in_flight)
     with Collector(metric, dataset=dataset, column=column, out=out, name=name, config=config, limits=limits, force=force) as collector:
         if collector.done is not None:
             return collector.done

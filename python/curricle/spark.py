@@ -26,8 +26,8 @@ from pyspark.sql.types import ArrayType, IntegralType
 
 from ._analysis import Analysis
 from ._dataset import Dataset
-from ._engine import Collector, Found, Job, Outline, SpanWorker, blocks_of_a_task, failed
-from .errors import ConfigError, CurricleError, DataError
+from ._engine import Collector, Found, Job, Outline, SpanWorker, at_least_one, blocks_of_a_task, failed
+from .errors import CurricleError, DataError
 
 __all__ = ["FINDINGS", "Collector", "Outline", "analyze", "findings_of", "worker"]
 
@@ -81,8 +81,8 @@ def analyze(
         DataError: if an id is missing, there twice or no sample's, or a column is missing, null or of another type.
         ColumnError: if something else is in the column's place; or if ids at the end are missing.
     """
-    if partitions is not None and partitions < 1:
-        raise ConfigError(f"`partitions`: it is {partitions}; give at least 1", code="config")
+    if partitions is not None:
+        partitions = at_least_one("partitions", partitions)
     for wanted in (id_column, column):
         if wanted not in data.columns:
             known = ", ".join(f"`{other}`" for other in data.columns) or "none"

@@ -19,7 +19,7 @@ Or with a dataset of your own, and torchdata's data loader:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -120,6 +120,14 @@ class BatchSampler(Steps[list[int]], Sampler[list[int]]):
     """
 
     _what = "sampler"
+    # End of the epoch that was asked for and not begun yet.
+    _asked_until: int | None = None
+
+    def _iterate(self, then: Callable[[Any], Any] | None = None) -> Iterator[Any]:
+        # Not before the first list is asked for: a data loader restores the sampler behind `set_epoch`, and with workers behind `iter` too.
+        over, self._over, self._asked_until = self._over, False, None
+        if not over:
+            yield from self._epoch(then)
 
     def _make(self, state: str | None) -> Source[list[int]]:
         return _native.Planner(self.run._open(), state, self._allow)
@@ -129,12 +137,18 @@ class BatchSampler(Steps[list[int]], Sampler[list[int]]):
 
         A data loader that resumes from there gets an iterator with nothing left, as it does from torch's own samplers.
         """
-        over = self._end is not None and self._step == self._end and not self._left
-        return {"epoch_is_over": over, **super().state_dict()}
+        state, over = self._told()
+        return {"epoch_is_over": over, **state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
-        self._over = state.get("epoch_is_over") is True
+        was_over = self._asked_until is not None and self._asked_until <= self._restored
+        self._over = was_over or state.get("epoch_is_over") is True
+
+    def set_epoch(self, epoch: int) -> None:
+        super().set_epoch(epoch)
+        # A data loader may be about to restore a state in which this epoch was over.
+        self._asked_until = self._epochs.end_of_epoch(epoch)
 
     @property
     def batch_size(self) -> int:

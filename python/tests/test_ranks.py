@@ -155,6 +155,25 @@ def test_a_rank_that_cannot_start_is_told_to_the_others(folder: Path) -> None:
     assert answers[1][0] is not curricle.RanksError and "no-such-plugin" in answers[1][1]
 
 
+def start_with(rank: int, world: int, path: Path, wrong: dict[str, Any], state: dict[str, Any] | None) -> tuple[str, str]:
+    loader = curricle.Loader(path, **(wrong if rank else {}))
+    try:
+        if rank and state:
+            loader.load_state_dict(state)
+        next(iter(loader))
+    except Exception as error:
+        return type(error).__name__, str(error)
+    raise AssertionError("nothing was refused")
+
+
+def test_a_rank_that_cannot_start_for_what_is_no_error_of_the_package_is_told_too(folder: Path) -> None:
+    path = run_file(folder)
+    for kind, options, state in (("ValueError", {"allow": ["typo"]}, None), ("UnicodeEncodeError", {}, {"version": 1, "state": "\udcff"})):
+        healthy, failed = run_ranks(folder, 2, start_with, path, options, state, timeout=50)
+        assert failed[0] == kind
+        assert healthy == ("RanksError", f"not all ranks could start; mend what they say and start all again\n  rank 1: {kind}: {failed[1]}")
+
+
 def test_processes_that_serve_the_same_share_are_refused(folder: Path) -> None:
     path = run_file(folder)
     for options in ([{"dp_rank": 0, "dp_world_size": 2}] * 2, [{"dp_rank": 0, "dp_world_size": 1}, {"dp_rank": 1, "dp_world_size": 2}]):
@@ -178,6 +197,36 @@ def test_a_state_that_not_all_ranks_load_is_refused_before_the_next_batch(folder
     next(iter(loader))
     for told in run_ranks(folder, 4, load_on_one, path, loader.state_dict()):
         assert "rank 1 is at step 1, rank 0 at step 0" in told, told
+
+
+def load_each(rank: int, world: int, path: Path, states: list[dict[str, Any] | None]) -> tuple[str, list[int]] | list[int]:
+    loader = curricle.Loader(path)
+    state = states[rank]
+    if state is not None:
+        loader.load_state_dict(state)
+    try:
+        return next(iter(loader)).ids.tolist()
+    except curricle.RanksError as error:
+        return str(error), error.ranks
+
+
+def test_ranks_at_different_places_of_one_step_are_refused(folder: Path) -> None:
+    path = run_file(folder, batch="micro-batch-size = 2")
+    loader = curricle.Loader(path, dp_rank=0, dp_world_size=2)
+    states = [loader.state_dict() for _ in zip(range(2), loader)]
+    less = {**states[1], "step_under_way": ""}
+    another = {**states[1], "step_under_way": "0" * 32}
+    for of_ranks, told in (
+        ([states[1], None], "rank 1 is at the start of step 0, rank 0 is 8 samples into step 0"),
+        ([states[1], states[0]], "rank 1 is 4 samples into step 0"),
+        ([states[1], another], f"rank 1 is 8 samples into step 0, batch {'0' * 32}, rank 0 is 8 samples into step 0, batch "),
+    ):
+        for answer in run_ranks(folder, 2, load_each, path, of_ranks):
+            assert isinstance(answer, tuple) and told in answer[0] and answer[1] == [1], answer
+    # One state, and one that an earlier release saved at the same place.
+    shares = [[batch.ids.tolist() for batch, _ in zip(curricle.Loader(path, dp_rank=rank, dp_world_size=2), range(3))] for rank in (0, 1)]
+    for same in ([states[1], states[1]], [states[1], less]):
+        assert run_ranks(folder, 2, load_each, path, same) == [share[2] for share in shares]
 
 
 def ask_on_one(rank: int, world: int, path: Path) -> int:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 from conftest import run_file
 
 import curricle
-from curricle._engine import Outline, blocks_of_a_task, failed, raised
+from curricle._engine import Outline, at_least_one, blocks_of_a_task, failed, raised
 
 
 def test_every_error_of_the_library_is_a_class_of_its_own() -> None:
@@ -95,6 +96,9 @@ def test_wrong_types_are_type_errors(folder: Path) -> None:
         curricle.Loader(7)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         curricle.Loader(path, allow="seed-change")
+    for allow in (3, None, [3], [None]):
+        with pytest.raises(TypeError, match="`allow` is"):
+            curricle.Loader(path, allow=allow)  # type: ignore[arg-type]
     for wrong in (0, -3, True, 1.5, "epoch"):
         with pytest.raises(ValueError, match="steps_per_epoch"):
             curricle.Loader(path, steps_per_epoch=wrong)  # type: ignore[arg-type]
@@ -131,6 +135,45 @@ def test_what_is_no_whole_number_is_refused(folder: Path, wrong: Any) -> None:
         curricle.Loader(path, steps_per_epoch=5).set_epoch(wrong)
     with pytest.raises(ValueError, match="`steps` is"):
         curricle.simulate(path, wrong)
+    for rank, world, name in ((wrong, 1, "dp_rank"), (0, wrong, "dp_world_size")):
+        with pytest.raises(ValueError, match=f"`{name}` is"):
+            curricle.Loader(path, dp_rank=rank, dp_world_size=world)
+    for name in ("sequence_length", "stride", "document_end", "vocab_size"):
+        with pytest.raises(ValueError, match=f"`{name}` is"):
+            curricle.Dataset(folder / "corpus", **{name: wrong})
+    with pytest.raises(ValueError, match="`threads` is"):
+        curricle.analyze(folder / "corpus", "seqlen", threads=wrong)
+    with pytest.raises(TypeError, match="`ids` holds"):
+        curricle.Dataset(folder / "corpus").lengths([0, wrong])
+    with pytest.raises(curricle.ConfigError, match="`tasks_in_flight`: it is"):
+        at_least_one("tasks_in_flight", wrong)
+
+
+def test_numbers_outside_of_their_bounds_are_refused_by_name_and_far_ends_are_ends(folder: Path) -> None:
+    path, corpus = run_file(folder, rest="steps = 12"), folder / "corpus"
+    for name, wrong in (("sequence_length", -1), ("sequence_length", 0), ("stride", 1 << 32), ("document_end", -1), ("vocab_size", 1 << 64)):
+        with pytest.raises(ValueError, match=f"`{name}` is {wrong}; give a whole number from"):
+            curricle.Dataset(corpus, **{name: wrong})
+    for threads in (-1, 1 << 64):
+        with pytest.raises(ValueError, match=f"`threads` is {threads}"):
+            curricle.analyze(corpus, "seqlen", threads=threads)
+    dataset = curricle.Dataset(corpus)
+    assert dataset.lengths([-1, 0, -200]).tolist() == [len(dataset[-1]), len(dataset[0]), len(dataset[0])]
+    for outside in (-201, 200, 1 << 64):
+        with pytest.raises(IndexError, match=f"there is no sample {outside}: the dataset has 200"):
+            dataset.lengths([outside])
+    # A run that ends has nothing behind its end, however far.
+    assert len(curricle.simulate(path, 1 << 64).digest) == 12
+    loader = curricle.Loader(path, steps_per_epoch=5)
+    loader.set_epoch(1 << 64)
+    assert list(loader) == []
+    with pytest.raises(ValueError, match=f"`epoch` is {1 << 64}; of 5 steps each"):
+        curricle.Loader(run_file(folder, name="endless.toml"), steps_per_epoch=5).set_epoch(1 << 64)
+
+
+def test_options_of_an_import_are_a_list(folder: Path) -> None:
+    with pytest.raises(TypeError, match="`options` is a text"):
+        curricle.import_(folder / "texts.jsonl", folder / "out", options="--force")
 
 
 def test_a_closed_loader_says_so(folder: Path) -> None:
@@ -139,7 +182,8 @@ def test_a_closed_loader_says_so(folder: Path) -> None:
     next(batches)
     loader.close()
     loader.close()
-    for use in (lambda: next(batches), lambda: next(iter(loader)), loader.state_dict, lambda: loader.load_state_dict({"version": 1, "state": "{}"})):
+    load = partial(loader.load_state_dict, {"version": 1, "state": "{}"})
+    for use in (lambda: next(batches), lambda: next(iter(loader)), loader.state_dict, load, partial(pickle.dumps, loader)):
         with pytest.raises(RuntimeError, match="closed"):
             use()
 

@@ -349,6 +349,31 @@ def test_set_epoch_leaves_what_a_data_loader_restored(folder: Path) -> None:
     assert list(other) == ids_of(path, 18)[12:]
 
 
+@pytest.mark.parametrize(("workers", "context"), WORKERS)
+@pytest.mark.parametrize("taken", [2, 5, 7, 12])
+def test_a_loop_over_epochs_of_a_resumed_data_loader_may_count_from_0_again(folder: Path, workers: int, context: str | None, taken: int) -> None:
+    path = run_file(folder)
+
+    def train(state: dict[str, Any] | None, until: int) -> tuple[list[list[int]], Any]:
+        sampler = BatchSampler(path, steps_per_epoch=5)
+        loader = loader_of(sampler, workers, context)
+        if state is not None:
+            loader.load_state_dict(state)
+        found: list[list[int]] = []
+        for epoch in range(3):
+            sampler.set_epoch(epoch)
+            for ids in loader:
+                found.append(ids)
+                if len(found) == until:
+                    return found, loader.state_dict()
+        return found, None
+
+    whole = ids_of(path, 15)
+    found, state = train(None, taken)
+    assert found == whole[:taken]
+    assert train(state, 15)[0] == whole[taken:]
+
+
 def test_ranks_are_given_what_the_loader_gives_them(folder: Path) -> None:
     path = run_file(folder, rest="epochs = 1")
     shares = [list(loader_of(BatchSampler(path, dp_rank=rank, dp_world_size=4))) for rank in range(4)]
