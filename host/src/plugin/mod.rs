@@ -22,8 +22,9 @@ mod source;
 mod fetched;
 mod outline;
 mod cache;
-mod schema;
 mod flaw;
+mod schema;
+mod description;
 mod world;
 mod pacing;
 mod metric;
@@ -37,9 +38,10 @@ pub(crate) mod tests;
 pub use self::{
     call::Spent,
     contract::CONTRACT,
+    description::find_flaw,
     engine::without_signals,
     fetched::{OCI, keep},
-    flaw::{Flaw, find_flaw},
+    flaw::Flaw,
     inspect::{Inspection, inspect, inspect_bytes},
     label::Label,
     limits::Limits,

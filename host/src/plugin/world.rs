@@ -12,8 +12,8 @@ use super::{
     bindings::{logging, types},
     cache::{Cache, Known},
     call::{Guest, Session},
+    description,
     engine::{Engine, Profile, engine},
-    flaw,
     limits::Limits,
     outline::{Kind, Outline, outline},
     report, schema,
@@ -187,7 +187,7 @@ impl<W: World> Loaded<W> {
             config: String::new(),
         };
         let problem_of = |said: &types::Description| {
-            let flaw = flaw::outside(&said.name, &said.version, &said.summary, &said.config_schema);
+            let flaw = description::outside(&said.name, &said.version, &said.summary, &said.config_schema);
             flaw.map(|flaw| flaw.problem).or_else(|| outline.label.as_ref().and_then(|label| label.problem(&said.name, &said.version)))
         };
         let described = known.as_ref().map(|known| known.clone().description()).filter(|said| problem_of(said).is_none());
