@@ -82,7 +82,11 @@ class EqualEpochs:
 def save_state(state: dict[str, Any], checkpoint: Path) -> None:
     """Writes a loader's state into a checkpoint's folder, whole or not at all."""
     part = checkpoint / f"{STATE_FILE}.part"
-    part.write_text(json.dumps(state))
+    with open(part, "w", encoding="utf-8") as file:
+        file.write(json.dumps(state))
+        file.flush()
+        # After a power loss the name must not lead to an empty file.
+        os.fsync(file.fileno())
     os.replace(part, checkpoint / STATE_FILE)
 
 

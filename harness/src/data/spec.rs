@@ -26,6 +26,16 @@ pub(crate) struct DatasetSpec {
     pub(crate) columns: BTreeMap<String, ColumnSpec>,
 }
 
+/// Synthetic samples, if the scenario does not say.
+const SAMPLES: u64 = 1000;
+
+impl DatasetSpec {
+    /// Number of samples that are made; what is at a `path` has its own.
+    pub(crate) fn n_synthetic(&self) -> u64 {
+        if self.path.is_some() { 0 } else { self.samples.unwrap_or(SAMPLES) }
+    }
+}
+
 /// Tokens of synthetic samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lengths {

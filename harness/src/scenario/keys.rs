@@ -105,7 +105,7 @@ pub(super) fn check_sizes(file: &File, text: &str, name: &str, kind: &str) -> Re
         return refuse("expect.snapshot", format!("a snapshot of {} lines", words::number(n)), SNAPSHOT);
     }
     let Some(dataset) = &file.dataset else { return Ok(()) };
-    let (samples, lengths) = (dataset.samples.unwrap_or(1), dataset.lengths.unwrap_or_default());
+    let (samples, lengths) = (dataset.n_synthetic(), dataset.lengths.unwrap_or_default());
     if samples > SAMPLES {
         return refuse("dataset.samples", format!("{} synthetic samples", words::number(samples)), SAMPLES);
     }

@@ -17,8 +17,6 @@ use crate::{
 
 /// What a run file has at least. A scenario gives the rest.
 const TEMPLATE: &str = "seed = 1\n[dataset]\npath = \"data\"\n[batch]\nglobal-batch-size = 32\n[policy]\nplugin = \"\"\n";
-/// Samples of a synthetic dataset, if the scenario does not say.
-const SAMPLES: u64 = 1000;
 /// Steps that are planned, if the scenario does not say and nothing else ends the run.
 const STEPS: u64 = 20;
 
@@ -103,7 +101,7 @@ fn dataset(scenario: &Scenario, spec: &DatasetSpec, folder: &Path, config: &mut 
         }
         None => {
             let path = folder.join("data");
-            write_documents(&path, spec.samples.unwrap_or(SAMPLES), lengths, &|| scenario.breathe())?;
+            write_documents(&path, spec.n_synthetic(), lengths, &|| scenario.breathe())?;
             Dataset::open(&path)?
         }
     };

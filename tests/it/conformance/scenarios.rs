@@ -173,6 +173,9 @@ fn more_data_than_a_test_should_make_is_refused_before_it_is_made() {
     assert!(told.contains("900 000 000 synthetic samples") && told.contains("give at most 100 000 000"), "{told}");
     let told = fails("uniform", &of("samples = 90000000\nlengths = 1000"));
     assert!(told.contains("about 90 000 000 000 synthetic tokens in all"), "{told}");
+    // Those that are made where nothing is said of their number.
+    let told = fails("uniform", &of("lengths = 16777216"));
+    assert!(told.contains("about 16 777 216 000 synthetic tokens in all") && told.contains("warm.toml:1:1"), "{told}");
     let told = fails("seqlen", &of("samples = 1000000\nlengths = 1000"));
     assert!(told.contains("about 1 000 000 000 synthetic tokens in all"), "{told}");
     let told = fails("cosine", "[config]\nmin = 0\nmax = 8\nsteps = 4\n[expect]\nsnapshot = 9000000000000000000\n");
